@@ -1,0 +1,50 @@
+// Package agents is what an agent is and what it can do while it answers.
+//
+// An [Agent] answers one message at a time: Handle gets a [Turn], does its
+// work through it, and returns the body of the answer. The Turn is the only
+// way to speak: every method of it puts a message into the run's log, under
+// the next ID of the turn.
+//
+//	Prompt    a message for the model           1.2.1  prompt
+//	Generate  the model's reply (a fact)        1.2.3  reply
+//	Call      a tool's result (a fact)          1.2.4  result
+//	Ask       questions to other agents, all at once; their answers
+//	Note      any other body, for the record
+//
+// # Facts
+//
+// What comes from outside (a model's reply, a tool's result) passes one
+// function, Turn.step: if the run's [Record] holds the ID with the digest of
+// the same request, that is the answer; otherwise it is fetched, then logged.
+// Recording, replay, resuming after a crash and forking are all this one seam,
+// and an agent cannot tell them apart.
+package agents
+
+import (
+	"context"
+
+	"github.com/mars-rec/mars/message"
+)
+
+// Agent answers messages. Handle may be called for several messages at once,
+// each with a Turn of its own. The body it returns is the answer to t.In; an
+// error fails the run.
+type Agent interface {
+	Handle(ctx context.Context, t *Turn) (message.Body, error)
+}
+
+// Func makes an [Agent] of a function.
+type Func func(ctx context.Context, t *Turn) (message.Body, error)
+
+// Handle calls f.
+func (f Func) Handle(ctx context.Context, t *Turn) (message.Body, error) { return f(ctx, t) }
+
+// Record holds the facts of a run that are already known.
+//
+// Recall returns the fact at id if it answers a request with that digest; ok
+// is false where nothing is known and the fact is to be fetched. A record that
+// holds another request's answer at id, or that must know everything and does
+// not, returns an error: the run has diverged from it.
+type Record interface {
+	Recall(id message.ID, digest string) (fact message.Envelope, ok bool, err error)
+}

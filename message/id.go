@@ -1,0 +1,70 @@
+package message
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ID is a causal path of ordinals: "1.3.2" is the second message emitted while
+// answering "1.3". Ordinals start at 1; the root of a run is "1".
+type ID string
+
+// Root is the ID of the message that starts a run.
+const Root ID = "1"
+
+// Child returns the ID of the nth message emitted while answering id.
+func (id ID) Child(n int) ID { return ID(string(id) + "." + strconv.Itoa(n)) }
+
+// Cause returns the ID of the message that id was emitted in answer to; ""
+// for a root.
+func (id ID) Cause() ID {
+	i := strings.LastIndexByte(string(id), '.')
+	if i < 0 {
+		return ""
+	}
+	return id[:i]
+}
+
+// Compare orders IDs as a walk of the causal tree: a parent before its
+// children, children by their ordinals. For a malformed ID it orders the text.
+func (id ID) Compare(other ID) int {
+	a, b := string(id), string(other)
+	for {
+		x, restA, moreA := strings.Cut(a, ".")
+		y, restB, moreB := strings.Cut(b, ".")
+		if x != y {
+			if c := cmp.Compare(len(x), len(y)); c != 0 {
+				return c // no leading zeros: the longer number is larger
+			}
+			return strings.Compare(x, y)
+		}
+		if !moreA || !moreB {
+			switch {
+			case moreB:
+				return -1
+			case moreA:
+				return 1
+			}
+			return 0
+		}
+		a, b = restA, restB
+	}
+}
+
+// Within reports whether id is at or below other in the causal tree.
+func (id ID) Within(other ID) bool {
+	return id == other || strings.HasPrefix(string(id), string(other)+".")
+}
+
+// ParseID checks that s is a path of ordinals.
+func ParseID(s string) (ID, error) {
+	for part := range strings.SplitSeq(s, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 1 || strconv.Itoa(n) != part {
+			return "", fmt.Errorf("%q is not a path id: want ordinals from 1 on, such as 1.3.2", s)
+		}
+	}
+	return ID(s), nil
+}

@@ -1,0 +1,166 @@
+// Package message is the vocabulary of a run: what agents say to one another,
+// and the two seams, [Bus] and [Log], through which they say it.
+//
+// A run is a tree of messages. Each message is an [Envelope] with a path [ID]:
+// 1.3.2 is the second thing emitted while answering 1.3. The author of a
+// message gives it its ID (the ID of the cause and an ordinal), so no central
+// sequencer and no random identity is needed: agents that work in parallel get
+// the same IDs on every run, and the sorted log of a run is byte-stable.
+//
+//	1            task            user      -> team
+//	├─ 1.1       brief           team      -> planner
+//	│  ├─ 1.1.1  prompt          planner
+//	│  ├─ 1.1.2  prompt          planner
+//	│  ├─ 1.1.3  reply           planner            (a fact from outside)
+//	│  └─ 1.1.4  plan            planner   -> team  (the answer to 1.1)
+//	├─ 1.2       brief           team      -> analyst/profile
+//	│  ...
+//
+// # What is compared
+//
+// The canonical bytes of an envelope ([Envelope.Canonical]) are its ID, From,
+// To, Kind, Body and Refs. Only these are compared by a replay and sealed by a
+// store. Everything that may differ between two equal runs (time, duration,
+// usage, attempts, the provider's own names) lives in [Meta].
+//
+// # Who appends
+//
+// Agents append what they emit. A question and its answer are appended by the
+// asker: the question before it is delivered, the answer when it has arrived.
+// So an agent in another process is one opaque fact, and only one side writes.
+package message
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Address names an agent within a run, for example "analyst/recent".
+type Address string
+
+// Kind names the type of a Body.
+type Kind string
+
+// Body is what a message says. Its kind is a constant of the type, so that
+// [Decode] can check it on the zero value.
+type Body interface{ Kind() Kind }
+
+// Envelope is one message of a run.
+type Envelope struct {
+	ID   ID              `json:"id"`
+	From Address         `json:"from"`
+	To   Address         `json:"to,omitempty"` // empty: a note that nobody receives
+	Kind Kind            `json:"kind"`
+	Body json.RawMessage `json:"body"`
+	Refs []ID            `json:"refs,omitempty"` // what the author had read when it wrote this
+	Meta Meta            `json:"meta,omitzero"`
+}
+
+// Meta is what may differ between two runs that are otherwise the same. It is
+// hashed by a store and never compared by a replay.
+type Meta struct {
+	Time     time.Time     `json:"time,omitzero"`
+	Duration time.Duration `json:"duration,omitempty"` // nanoseconds
+	// Digest is the hash of the request that an outside fact answers. A
+	// message with a digest is a fact: it cannot be derived, only recorded.
+	Digest   string `json:"digest,omitempty"`
+	Model    string `json:"model,omitempty"`    // the model's name as the user gave it
+	Provider string `json:"provider,omitempty"` // the provider's id of its reply
+	Attempts int    `json:"attempts,omitempty"` // calls made, retries included
+	Cached   bool   `json:"cached,omitempty"`   // answered by a cache: nothing was paid
+	Usage    *Usage `json:"usage,omitempty"`    // nil: the provider did not say
+}
+
+// Usage counts the tokens of one model call.
+type Usage struct {
+	InputTokens  int `json:"input_tokens"`
+	OutputTokens int `json:"output_tokens"`
+	CachedTokens int `json:"cached_tokens,omitempty"` // of the input tokens, read from the provider's prompt cache
+}
+
+// Fact reports whether the envelope is an outside fact: a model's reply, a
+// tool's result, the answer of an agent in another process.
+func (e Envelope) Fact() bool { return e.Meta.Digest != "" }
+
+// Canonical returns the bytes that are compared and sealed: the envelope as
+// compact JSON without its Meta, keys in the order of the struct.
+func (e Envelope) Canonical() []byte {
+	e.Meta = Meta{}
+	b, err := Marshal(e)
+	if err != nil { // only a Body that is not JSON can do this
+		return fmt.Appendf(nil, "%s invalid body: %v", e.ID, err)
+	}
+	return b
+}
+
+// Marshal writes v as compact JSON, without the escapes for HTML that
+// encoding/json adds by default and without a final newline. Everything that
+// is logged is written by it, so that equal values have equal bytes.
+func Marshal(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+// Decode returns the body of e as a B; the kind must be B's.
+func Decode[B Body](e Envelope) (B, error) {
+	var b B
+	if e.Kind != b.Kind() {
+		return b, fmt.Errorf("message %s: kind is %q, want %q", e.ID, e.Kind, b.Kind())
+	}
+	if err := json.Unmarshal(e.Body, &b); err != nil {
+		return b, fmt.Errorf("message %s: %s: %w", e.ID, e.Kind, err)
+	}
+	return b, nil
+}
+
+// Log keeps the messages of one run.
+//
+// Append is idempotent: the same canonical bytes under the same ID change
+// nothing; other bytes under an ID that is taken are refused with
+// [ErrConflict]. It is safe for concurrent use. When it returns nil the
+// message will be read back, in this process, by whoever reads the log;
+// how durable it is then is for the implementation to say.
+type Log interface {
+	Append(ctx context.Context, e Envelope) error
+}
+
+// LogFunc makes a [Log] of a function.
+type LogFunc func(ctx context.Context, e Envelope) error
+
+// Append calls f.
+func (f LogFunc) Append(ctx context.Context, e Envelope) error { return f(ctx, e) }
+
+// ErrConflict says that an ID is already taken by other bytes.
+var ErrConflict = errors.New("another message has this id")
+
+// Handler answers a message. The envelope it returns is the answer: addressed
+// to the asker, with an ID below the question's.
+type Handler func(ctx context.Context, e Envelope) (Envelope, error)
+
+// Bus carries questions to agents and answers back. It writes to no log.
+//
+// Serve registers the handler of an address; it returns at once, and the
+// handler is served until ctx ends. An address has one handler: a second Serve
+// is refused with [ErrTaken]. Request delivers e to the handler at e.To and
+// waits for the answer or for ctx; where nobody serves e.To it returns
+// [ErrNoAgent]. A handler's error reaches the asker with its text. Handlers
+// run concurrently, one goroutine a request. Nothing is dropped.
+type Bus interface {
+	Request(ctx context.Context, e Envelope) (Envelope, error)
+	Serve(ctx context.Context, a Address, h Handler) error
+}
+
+// Errors of a [Bus].
+var (
+	ErrNoAgent = errors.New("no agent serves this address")
+	ErrTaken   = errors.New("another agent serves this address")
+)

@@ -1,0 +1,151 @@
+// Package model is the seam to language models: one method, [Model.Generate],
+// from a [Request] to a [Reply].
+//
+// A Model is immutable. Tools and the shape of the answer travel in the
+// request, so one Model serves every agent of a team at once. Adapters live in
+// sub-packages (openai, langchain, builtin); what every model needs around it
+// (retries, caching) is a wrapper from Model to Model, usable alone:
+//
+//	Retry( openai.Model )
+//
+// # What is canonical
+//
+// A [Reply] is the parsed form of what a provider sent. Its Message is the
+// canonical part; the rest (usage, finish reason, the provider's ids) says how
+// it came about and goes into the meta data of the log.
+package model
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/mars-rec/mars/message"
+)
+
+// Role says who speaks in a conversation.
+type Role string
+
+// The roles of a conversation, as every chat API names them.
+const (
+	System    Role = "system"
+	User      Role = "user"
+	Assistant Role = "assistant"
+	ToolRole  Role = "tool"
+)
+
+// Message is one message of a conversation.
+type Message struct {
+	Ref        message.ID `json:"-"` // the envelope that holds it, for lineage
+	Role       Role       `json:"role"`
+	Content    string     `json:"content"`
+	ToolCalls  []ToolCall `json:"tool_calls,omitempty"`   // assistant only
+	ToolCallID string     `json:"tool_call_id,omitempty"` // tool only: the call that is answered
+	Name       string     `json:"name,omitempty"`         // tool only: the tool's name
+}
+
+// Kind implements [message.Body]: a message that is put before a model.
+func (Message) Kind() message.Kind { return "prompt" }
+
+// ToolCall is a model's wish to call a tool. Arguments is the text that the
+// model wrote, a JSON object if the model did well.
+type ToolCall struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+// ToolSpec tells a model what a tool does and takes.
+type ToolSpec struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Parameters  json.RawMessage `json:"parameters"` // JSON Schema of the arguments, an object
+}
+
+// Format is the shape asked of a reply's content: JSON that follows a schema.
+type Format struct {
+	Name   string          `json:"name"` // letters, digits, _ and -
+	Schema json.RawMessage `json:"schema"`
+}
+
+// Sampling says how a reply is drawn. The zero value leaves it to the provider.
+type Sampling struct {
+	Temperature *float64 `json:"temperature,omitempty"`
+	TopP        *float64 `json:"top_p,omitempty"`
+	MaxTokens   int      `json:"max_tokens,omitempty"`
+	Seed        *int64   `json:"seed,omitempty"`
+}
+
+// Request is what a model is asked.
+type Request struct {
+	Messages []Message  `json:"messages"`
+	Tools    []ToolSpec `json:"tools,omitempty"`
+	Format   *Format    `json:"format,omitempty"`
+	Sampling Sampling   `json:"sampling,omitzero"`
+	// OnChunk, if not nil, asks the adapter to stream and receives the content
+	// as it comes. A retry starts again with a chunk whose Reset is set. Only
+	// the whole reply counts.
+	OnChunk func(Chunk) `json:"-"`
+}
+
+// Chunk is a piece of a reply as it streams.
+type Chunk struct {
+	Content string
+	Reset   bool // what came before is void: the call is tried again
+}
+
+// Reply is a model's answer. Message.Role is Assistant.
+type Reply struct {
+	Message  Message
+	Finish   string         // the provider's finish reason: "stop", "tool_calls", "length", ...
+	Model    string         // the name of the model that answered, as the provider gives it
+	ID       string         // the provider's id of the reply
+	Usage    *message.Usage // nil: unknown
+	Attempts int            // calls made, retries included; 0 means 1
+	Cached   bool
+}
+
+// Output is a reply as it stands in the log: what the model said, and why it
+// stopped ("length" means that the reply is cut).
+type Output struct {
+	Message Message `json:"message"`
+	Finish  string  `json:"finish,omitempty"`
+}
+
+// Kind implements [message.Body].
+func (Output) Kind() message.Kind { return "reply" }
+
+// Model answers requests. Generate is safe for concurrent use and keeps
+// nothing of the request. An error means that there is no reply: retries, if
+// any, have been made.
+type Model interface {
+	Generate(ctx context.Context, req Request) (Reply, error)
+}
+
+// Func makes a [Model] of a function.
+type Func func(ctx context.Context, req Request) (Reply, error)
+
+// Generate calls f.
+func (f Func) Generate(ctx context.Context, req Request) (Reply, error) { return f(ctx, req) }
+
+// Digest identifies a request to the model of the given name: version and
+// SHA-256, in hex, over the name and the request's canonical JSON. Fields that
+// are not set are not part of it, so a new field leaves old digests as they were.
+func Digest(name string, req Request) string {
+	return digest("model/1", name, req)
+}
+
+// CallDigest identifies a tool call in the same way.
+func CallDigest(call ToolCall) string {
+	return digest("tool/1", call.Name, call.Arguments)
+}
+
+func digest(version, name string, v any) string {
+	b, err := message.Marshal([]any{version, name, v})
+	if err != nil { // a Format or ToolSpec whose schema is not JSON
+		b = []byte(version + name + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return version + ":" + hex.EncodeToString(sum[:])
+}
