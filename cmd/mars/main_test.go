@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the scripts call the program as `mars`, a process of its own
+// made of this test binary.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"mars": func() {
+			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now))
+		},
+	})
+}
+
+// TestScripts runs testdata/script/*.txtar, one file per command. Beside what
+// testscript itself offers, a script has:
+//
+//	gzip FILE          writes FILE.gz
+//	cut FILE BYTES     keeps the first BYTES of FILE (negative: all but the last)
+//	[data]             holds where the real data sets are present, in $DATA
+func TestScripts(t *testing.T) {
+	data := realData(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("DATA", data)
+			env.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "data" {
+				return data != "", nil
+			}
+			return false, nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"gzip": gzipFile,
+			"cut":  cutFile,
+		},
+	})
+}
+
+// realData returns the folder of the real data sets, or "" where there is none.
+func realData(t *testing.T) string {
+	dir, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ml-latest-small", "ratings.csv")); err != nil {
+		return ""
+	}
+	return dir
+}
+
+func gzipFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: gzip FILE")
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Check(w.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".gz"), b.Bytes(), 0o600))
+}
+
+func cutFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut FILE BYTES")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	if n < 0 {
+		info, err := os.Stat(path)
+		ts.Check(err)
+		n += info.Size()
+	}
+	ts.Check(os.Truncate(path, n))
+}
