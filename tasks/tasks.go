@@ -63,17 +63,23 @@ func (t Task) Item(label string) (string, bool) {
 	return "", false
 }
 
-// Check reports what is wrong with the task, if anything.
+// Check reports what keeps the task from being run, if anything.
 func (t Task) Check() error {
 	switch {
 	case t.ID == "":
 		return fmt.Errorf("task has no id")
 	case t.User == "":
 		return fmt.Errorf("task %s has no user", t.ID)
-	case t.AsOf.IsZero():
-		return fmt.Errorf("task %s has no as_of", t.ID)
 	case len(t.Candidates) < 2:
 		return fmt.Errorf("task %s has %d candidates: want at least 2", t.ID, len(t.Candidates))
+	}
+	return t.visible()
+}
+
+// visible reports what keeps the task from being viewed, if anything.
+func (t Task) visible() error {
+	if t.AsOf.IsZero() {
+		return fmt.Errorf("task %s has no as_of", t.ID)
 	}
 	seen := make(map[string]bool, len(t.Candidates))
 	for _, c := range t.Candidates {

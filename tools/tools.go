@@ -15,14 +15,12 @@
 package tools
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
@@ -109,39 +107,46 @@ func (s Set) Names() []string {
 }
 
 // New makes a tool of a function. The schema of the arguments is that of A, a
-// struct whose fields carry json and jsonschema tags; unknown arguments and
-// those of the wrong type are an [InputError]. New panics if A has no schema:
-// that is a bug of the program, not of its input.
+// struct whose fields carry json and jsonschema tags; a field without omitzero
+// or omitempty is required. The tags minimum, maximum, enum (choices apart by
+// commas) and default say what else holds, and are checked and filled in before
+// f sees them:
+//
+//	K int `json:"k,omitzero" jsonschema:"how many" minimum:"1" maximum:"100" default:"20"`
+//
+// What has one reading is read (an integer as a string, an id as a number);
+// arguments that are unknown, given twice, missing, of the wrong type or out
+// of bounds are an [InputError]. New panics if A has no schema: that is a bug
+// of the program, not of its input.
 func New[A, R any](name, description string, f func(context.Context, A) (R, error)) Tool {
-	schema, err := jsonschema.For[A](nil)
+	spec, arguments := describe[A](name, description)
+	return &function[A, R]{spec, arguments, f}
+}
+
+func describe[A any](name, description string) (model.ToolSpec, *arguments) {
+	a, err := newArguments(name, reflect.TypeFor[A]())
 	if err != nil {
 		panic(fmt.Sprintf("tools: arguments of %s: %v", name, err))
 	}
-	parameters, err := message.Marshal(schema)
+	parameters, err := message.Marshal(a.schema)
 	if err != nil {
 		panic(fmt.Sprintf("tools: schema of %s: %v", name, err))
 	}
-	return &function[A, R]{model.ToolSpec{Name: name, Description: description, Parameters: parameters}, f}
+	return model.ToolSpec{Name: name, Description: description, Parameters: parameters}, a
 }
 
 type function[A, R any] struct {
-	spec model.ToolSpec
-	f    func(context.Context, A) (R, error)
+	spec      model.ToolSpec
+	arguments *arguments
+	f         func(context.Context, A) (R, error)
 }
 
 func (t *function[A, R]) Spec() model.ToolSpec { return t.spec }
 
 func (t *function[A, R]) Call(ctx context.Context, args json.RawMessage) (json.RawMessage, error) {
 	var a A
-	if len(bytes.TrimSpace(args)) > 0 {
-		dec := json.NewDecoder(bytes.NewReader(args))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&a); err != nil {
-			return nil, Inputf("arguments of %s: %v", t.spec.Name, err)
-		}
-		if dec.More() {
-			return nil, Inputf("arguments of %s: more than one JSON value", t.spec.Name)
-		}
+	if err := t.arguments.read(args, &a); err != nil {
+		return nil, err
 	}
 	r, err := t.f(ctx, a)
 	if err != nil {
