@@ -22,6 +22,11 @@ type Reader struct {
 	Name  string // as given to --format
 	About string // one line: what it reads
 
+	// Wider says that the item file describes more than this collection, such
+	// as the whole category of a shop: items that nobody took are then left out
+	// of the catalog. Otherwise the item file is the catalog, and all of it stays.
+	Wider bool
+
 	// Detect reports whether the file or directory looks like this format, from
 	// names and first bytes, and why it thinks so.
 	Detect func(path string) (ok bool, why string)
