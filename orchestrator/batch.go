@@ -1,0 +1,223 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/mars-rec/mars/agents"
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/tasks"
+)
+
+// Ledger keeps the runs of a batch. It is safe for concurrent use.
+type Ledger interface {
+	// Begin opens the run of a task, or goes on with one that was interrupted.
+	// For a task that is done it returns ErrDone.
+	Begin(ctx context.Context, task tasks.Task) (Entry, error)
+}
+
+// Entry is one run in a [Ledger]: the log that it writes, and the facts that
+// are known from an earlier try.
+type Entry interface {
+	message.Log
+	agents.Record
+	// Seal ends the run with its result; when it returns, the run is done and
+	// durable.
+	Seal(ctx context.Context, r Result) error
+	// Fail ends the run with the cause of its failure.
+	Fail(ctx context.Context, cause error) error
+}
+
+// ErrDone says that a task has been done before.
+var ErrDone = errors.New("the task is done")
+
+// Outcome is what became of one task of a batch.
+type Outcome string
+
+// The outcomes. An interrupted task is neither done nor failed: the same batch
+// again goes on with it.
+const (
+	Started     Outcome = "started"
+	Done        Outcome = "done"
+	Failed      Outcome = "failed"
+	Skipped     Outcome = "skipped" // it was done before
+	Interrupted Outcome = "interrupted"
+)
+
+// Event tells of a batch's progress.
+type Event struct {
+	Task    string
+	Outcome Outcome
+	Err     error         // of a failed task
+	Usage   message.Usage // tokens of the calls made for it now, as far as providers told
+	Calls   int           // model calls and tool calls made now, not recalled
+	Took    time.Duration
+}
+
+// BatchConfig says how a batch is run. The zero value runs one task at a time.
+type BatchConfig struct {
+	Concurrency int             // tasks at once; 0 is 1
+	Drain       <-chan struct{} // when closed, no new task starts; those at work finish
+	Progress    func(Event)     // called by one goroutine at a time; may be nil
+}
+
+// Totals counts a batch's outcomes.
+type Totals struct {
+	Done, Failed, Skipped, Interrupted int
+	Calls                              int
+	Usage                              message.Usage
+}
+
+func (t *Totals) add(e Event) {
+	switch e.Outcome {
+	case Done:
+		t.Done++
+	case Failed:
+		t.Failed++
+	case Skipped:
+		t.Skipped++
+	case Interrupted:
+		t.Interrupted++
+	}
+	t.Calls += e.Calls
+	t.Usage.InputTokens += e.Usage.InputTokens
+	t.Usage.OutputTokens += e.Usage.OutputTokens
+	t.Usage.CachedTokens += e.Usage.CachedTokens
+}
+
+// Batch runs the team on many tasks. A run that fails is recorded in the
+// ledger and the others go on; what stops the batch, with an error, is a task
+// that cannot be read, the ledger, or the end of ctx.
+func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, error], ledger Ledger, cfg BatchConfig) (Totals, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		totals Totals
+		mu     sync.Mutex
+		wg     sync.WaitGroup
+		slots  = make(chan struct{}, max(1, cfg.Concurrency))
+	)
+	tell := func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		totals.add(e)
+		if cfg.Progress != nil {
+			cfg.Progress(e)
+		}
+	}
+	var bad error
+	for task, err := range list {
+		if err != nil {
+			bad = err
+			break
+		}
+		if !take(ctx, slots, cfg.Drain) {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if err := o.one(ctx, task, ledger, tell); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if bad == nil && ctx.Err() != nil {
+		bad = context.Cause(ctx)
+	}
+	return totals, bad
+}
+
+// take waits for a free slot; false means that nothing new is to start.
+func take(ctx context.Context, slots chan<- struct{}, drain <-chan struct{}) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-drain:
+		return false
+	default:
+	}
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+	case <-drain:
+	}
+	return false
+}
+
+// one runs one task of a batch. Its error stops the batch.
+func (o *Orchestrator) one(ctx context.Context, task tasks.Task, ledger Ledger, tell func(Event)) error {
+	start := o.cfg.Clock()
+	entry, err := ledger.Begin(ctx, task)
+	if errors.Is(err, ErrDone) {
+		tell(Event{Task: task.ID, Outcome: Skipped})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("task %s: %w", task.ID, err)
+	}
+	tell(Event{Task: task.ID, Outcome: Started})
+	meter := &meter{Entry: entry, recalled: map[message.ID]bool{}}
+	res, err := o.Run(ctx, task, meter, meter)
+	e := Event{Task: task.ID, Outcome: Done, Err: err}
+	var stop error
+	switch {
+	case err == nil:
+		stop = entry.Seal(ctx, res)
+	case ctx.Err() != nil:
+		e.Outcome = Interrupted
+	default:
+		e.Outcome = Failed
+		stop = entry.Fail(ctx, err)
+	}
+	if stop != nil {
+		e.Outcome, e.Err = Interrupted, stop
+		stop = fmt.Errorf("task %s: %w", task.ID, stop)
+	}
+	e.Took = o.cfg.Clock().Sub(start)
+	e.Calls, e.Usage = meter.calls, meter.usage
+	tell(e)
+	return stop
+}
+
+// meter counts what a run fetches from outside on its way into the log.
+type meter struct {
+	Entry
+	mu       sync.Mutex
+	recalled map[message.ID]bool
+	calls    int
+	usage    message.Usage
+}
+
+// Recall implements [agents.Record].
+func (m *meter) Recall(id message.ID, digest string) (message.Envelope, bool, error) {
+	e, ok, err := m.Entry.Recall(id, digest)
+	if ok {
+		m.mu.Lock()
+		m.recalled[id] = true
+		m.mu.Unlock()
+	}
+	return e, ok, err
+}
+
+// Append implements [message.Log].
+func (m *meter) Append(ctx context.Context, e message.Envelope) error {
+	if e.Fact() {
+		m.mu.Lock()
+		if !m.recalled[e.ID] {
+			m.calls++
+			if u := e.Meta.Usage; u != nil {
+				m.usage.InputTokens += u.InputTokens
+				m.usage.OutputTokens += u.OutputTokens
+				m.usage.CachedTokens += u.CachedTokens
+			}
+		}
+		m.mu.Unlock()
+	}
+	return m.Entry.Append(ctx, e)
+}
