@@ -1,0 +1,33 @@
+package trajectories
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+
+	"github.com/mars-rec/mars/message"
+)
+
+// sealVersion names the rule of [Seal]. A rule that hashes anything else gets
+// another name, so that two seals are comparable exactly if they begin alike.
+const sealVersion = "trajectory/1"
+
+// Seal returns the hash of a log: "trajectory/1:" and, in hex, the SHA-256 over
+// that name and the canonical bytes of the messages sorted by ID, each preceded
+// by its length (8 bytes, big endian). The order in which the messages are
+// given, and their Meta, do not matter.
+func Seal(log []message.Envelope) string {
+	sorted := slices.Clone(log)
+	Sort(sorted)
+	h := sha256.New()
+	put := func(b []byte) {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+		h.Write(b)
+	}
+	put([]byte(sealVersion))
+	for _, e := range sorted {
+		put(e.Canonical())
+	}
+	return sealVersion + ":" + hex.EncodeToString(h.Sum(nil))
+}
