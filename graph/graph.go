@@ -1,8 +1,47 @@
-// Package graph is the user-item graph.
+// Package graph is the user-item graph: who had what, and when. It answers the
+// questions of collaborative filtering as of any moment of the past.
+//
+// The graph is bipartite. It is kept as two sets of lists, one per direction,
+// each compressed by rows (CSR), each list ascending by time:
+//
+//	user -> items                            item -> users
+//	 ann | dune 3s   emma 5s | emil 9s        dune | ann 3s   bob 4s |
+//	 bob | dune 4s         | ulysses 8s       emma | ann 5s          |
+//	                       ^                                         ^
+//	                       cut at 7s: only what is left of it exists
+//
+// A [Cut] is the graph as of a moment. Because the lists are sorted by time,
+// what was known at that moment is a prefix of each list, found by binary
+// search. Everything a Cut tells (lists, counts, degrees, normalisers, weights)
+// is taken from these prefixes, so that no answer knows the future.
+//
+// # Definitions
+//
+// An interaction is a user, an item, a time in whole seconds and perhaps a
+// rating. Of a pair's interactions the earliest counts. An interaction is
+// visible at T if its time is strictly before T. All of the following is as of
+// the cut:
+//
+//	shared(i,j)  users who have both i and j
+//	cosine(i,j)  shared / √(deg(i)·deg(j))
+//	jaccard(i,j) shared / (deg(i) + deg(j) − shared)
+//	lift(i,j)    shared · users / (deg(i)·deg(j))
+//	iuf(i,j)     Σ 1/ln(1+deg(u)) over the shared users u, / √(deg(i)·deg(j))
+//
+// The last is cosine with inverse user frequency: who has everything says
+// little (Breese, Heckerman and Kadie 1998). Its weights are rounded to
+// multiples of 2⁻¹⁴, so that a sum does not depend on its order.
+//
+// # Order
+//
+// Every list of answers has one order: best first, ties by external id,
+// ascending as bytes. Internal ids ([User], [Item]) are handles within one
+// graph; nothing that is returned depends on their values.
 package graph
 
 import (
-	"iter"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -13,107 +52,66 @@ type Interaction struct {
 	Rating     float32 // in the source's stars; 0: none
 }
 
-// User and Item are the graph's internal ids.
-type (
-	User uint32
-	Item uint32
-)
+// User is a graph's internal id of a user: valid in that graph and its cuts.
+type User uint32
 
-// Event is an interaction seen from one of its ends.
+// Item is a graph's internal id of an item: valid in that graph and its cuts.
+type Item uint32
+
+// Event is an interaction as a cut shows it.
 type Event struct {
 	User   User
 	Item   Item
-	Time   time.Time
-	Rating float32
+	Time   time.Time // UTC
+	Rating float32   // in the source's stars; 0: none
 }
 
-// Graph is immutable and safe for concurrent use.
-type Graph struct{}
+// Graph holds a whole log. It is immutable and safe for concurrent use. It is
+// made by [Build] or [Open] and asked through [Graph.At].
+type Graph struct {
+	userIDs []string // ascending as bytes; a User is a position here
+	itemIDs []string // ascending as bytes; an Item is a position here
+	base    int64    // Unix seconds; times in the lists count from here
+	users   lists    // of each user: items
+	items   lists    // of each item: users
 
-// Build makes a graph of a log in any order; of a pair's events the earliest stays.
-func Build(log iter.Seq2[Interaction, error]) (*Graph, error) { panic("graph") }
-
-// Open reads a snapshot. Save writes one.
-func Open(path string) (*Graph, error)  { panic("graph") }
-func (g *Graph) Save(path string) error { panic("graph") }
-func (g *Graph) Close() error           { panic("graph") }
-
-// At cuts the graph strictly before t.
-func (g *Graph) At(t time.Time) *Cut { panic("graph") }
-
-// Measure is a similarity of two items or users.
-type Measure string
-
-// Measures.
-const (
-	Cosine  Measure = "cosine"
-	Jaccard Measure = "jaccard"
-	Lift    Measure = "lift"
-	IUF     Measure = "iuf"
-)
-
-// Query of Item-CF and of neighbours. The zero value: top 20 by cosine, at least 2 shared.
-type Query struct {
-	K       int
-	Measure Measure
-	Support int    // minimum of shared users; 0 means 2
-	Among   []Item // only these, if not nil
-	Exclude []Item
+	scratch sync.Pool // of *counters
 }
 
-// Neighbour is an item near another, with what was counted, all as of the cut.
-type Neighbour struct {
-	Item   Item
-	Shared int // users who have both
-	Liked  int // of the shared users, those whose rating of Item is at or above the bound given by LikedFrom
-	Degree int // users who have Item
-	Cosine float64
-	Lift   float64
-	Score  float64 // by the query's measure
+// Users returns the number of users in the whole log.
+func (g *Graph) Users() int { return len(g.userIDs) }
+
+// Items returns the number of items in the whole log.
+func (g *Graph) Items() int { return len(g.itemIDs) }
+
+// Interactions returns the number of distinct pairs in the whole log.
+func (g *Graph) Interactions() int { return len(g.users.ids) }
+
+// End returns the earliest moment at which the whole log is visible: a second
+// after the last interaction. It is the zero time for an empty log.
+func (g *Graph) End() time.Time {
+	if len(g.users.times) == 0 {
+		return time.Time{}
+	}
+	return time.Unix(g.base+int64(slices.Max(g.users.times))+1, 0).UTC()
 }
 
-// UserQuery of User-CF. The zero value: 50 neighbours by cosine, top 20 items.
-type UserQuery struct {
-	K          int
-	Neighbours int
-	Support    int
-	Among      []Item // only these, if not nil
+// Quantile returns the time of the interaction before which a share q (0 to 1)
+// of the log lies: the one at position ⌊q·n⌋ of the n interactions sorted by
+// time. For q = 1 it is [Graph.End]. It is the zero time for an empty log.
+func (g *Graph) Quantile(q float64) time.Time {
+	n := len(g.users.times)
+	if n == 0 {
+		return time.Time{}
+	}
+	at := int(min(max(q, 0), 1) * float64(n))
+	if at == n {
+		return g.End()
+	}
+	sorted := slices.Clone(g.users.times)
+	slices.Sort(sorted)
+	return time.Unix(g.base+int64(sorted[at]), 0).UTC()
 }
 
-// Peer is a user near another.
-type Peer struct {
-	User   User
-	Shared int
-	Degree int
-	Cosine float64
-}
-
-// Suggestion is an item that near users have.
-type Suggestion struct {
-	Item  Item
-	Peers int     // of the neighbours, those who have the item
-	Score float64 // the sum of their similarities
-}
-
-// Cut is the graph as of a moment: nothing at or after it is visible in any
-// list, count, degree or score. Safe for concurrent use.
-type Cut struct{}
-
-func (c *Cut) AsOf() time.Time                             { panic("graph") }
-func (c *Cut) Users() int                                  { panic("graph") } // with at least one event before the cut
-func (c *Cut) Items() int                                  { panic("graph") }
-func (c *Cut) Interactions() int                           { panic("graph") }
-func (c *Cut) User(id string) (User, bool)                 { panic("graph") }
-func (c *Cut) Item(id string) (Item, bool)                 { panic("graph") }
-func (c *Cut) UserID(u User) string                        { panic("graph") }
-func (c *Cut) ItemID(i Item) string                        { panic("graph") }
-func (c *Cut) UserDegree(u User) int                       { panic("graph") }
-func (c *Cut) ItemDegree(i Item) int                       { panic("graph") }
-func (c *Cut) History(u User) []Event                      { panic("graph") } // ascending by time, ties by external item id
-func (c *Cut) Audience(i Item) []Event                     { panic("graph") } // ascending by time, ties by external user id
-func (c *Cut) ItemDegreeSince(i Item, since time.Time) int { panic("graph") } // events in [since, cut)
-func (c *Cut) Shared(i, j Item) int                        { panic("graph") }
-func (c *Cut) ItemCF(i Item, q Query) []Neighbour          { panic("graph") }
-func (c *Cut) UserCF(u User, q UserQuery) []Suggestion     { panic("graph") }
-func (c *Cut) SimilarUsers(u User, k, support int) []Peer  { panic("graph") }
-func (c *Cut) Popular(k int) []Item                        { panic("graph") } // by degree, ties by external id
+// Close releases what the graph holds. No cut of it may be used afterwards.
+func (g *Graph) Close() error { return nil }
