@@ -1,0 +1,118 @@
+package rank
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+
+	"github.com/mars-rec/mars/graph"
+)
+
+// Request is what a ranker is asked: to rank the items for the user as of the
+// cut. ID names the request; only [Random] depends on it.
+type Request struct {
+	ID    string
+	User  string
+	Items []string
+	Cut   *graph.Cut
+}
+
+// Ranker scores the items of a request, one number each, in their order; larger
+// is better. [Order] makes a ranking of them.
+type Ranker interface {
+	Name() string
+	Score(Request) []float64
+}
+
+type ranker struct {
+	name  string
+	score func(Request) []float64
+}
+
+func (r ranker) Name() string               { return r.name }
+func (r ranker) Score(q Request) []float64 { return r.score(q) }
+
+// NewRanker makes a ranker of a function.
+func NewRanker(name string, score func(Request) []float64) Ranker { return ranker{name, score} }
+
+// Controls returns the rankers that a result is compared with, from chance up.
+func Controls() []Ranker {
+	return []Ranker{Random(), Identity(), MostPopular(), ItemKNN(), UserKNN(), ItemCFAll(), ItemCFLastTen(), StandardSum()}
+}
+
+// Random ranks by chance, seeded by the request's id: the same request, the same
+// ranking.
+func Random() Ranker {
+	return NewRanker("random", func(q Request) []float64 {
+		h := fnv.New64a()
+		h.Write([]byte(q.ID))
+		random := rand.New(rand.NewPCG(h.Sum64(), 0))
+		scores := make([]float64, len(q.Items))
+		for k := range scores {
+			scores[k] = random.Float64()
+		}
+		return scores
+	})
+}
+
+// Identity ranks in the order in which the items are given.
+func Identity() Ranker {
+	return NewRanker("identity", func(q Request) []float64 {
+		scores := make([]float64, len(q.Items))
+		for k := range scores {
+			scores[k] = -float64(k)
+		}
+		return scores
+	})
+}
+
+// MostPopular ranks by degree.
+func MostPopular() Ranker {
+	return NewRanker("most popular", func(q Request) []float64 { return ScorePopularity(q.Cut, q.Items) })
+}
+
+// ItemKNN ranks by Item-CF over the whole history, pruned to k=20.
+func ItemKNN() Ranker {
+	return NewRanker("item-knn k=20", func(q Request) []float64 {
+		return ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{})
+	})
+}
+
+// UserKNN ranks by User-CF.
+func UserKNN() Ranker {
+	return NewRanker("user-knn k=50", func(q Request) []float64 {
+		return ScoreUserCF(q.Cut, q.User, q.Items, graph.UserQuery{})
+	})
+}
+
+// ItemCFAll ranks by Item-CF over the whole history, not pruned.
+func ItemCFAll() Ranker {
+	return NewRanker("item-cf all", func(q Request) []float64 {
+		return ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{K: -1})
+	})
+}
+
+// ItemCFLastTen ranks by Item-CF over the last ten items of the history.
+func ItemCFLastTen() Ranker {
+	return NewRanker("item-cf last 10", func(q Request) []float64 {
+		return ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{Last: 10})
+	})
+}
+
+// StandardSum ranks by the sum of the standard scores of Item-CF over the whole
+// history and over the last ten items, User-CF and popularity.
+func StandardSum() Ranker {
+	return NewRanker("standard sum", func(q Request) []float64 {
+		sum := make([]float64, len(q.Items))
+		for _, signal := range [][]float64{
+			ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{}),
+			ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{Last: 10}),
+			ScoreUserCF(q.Cut, q.User, q.Items, graph.UserQuery{}),
+			ScorePopularity(q.Cut, q.Items),
+		} {
+			for k, z := range Standard(signal) {
+				sum[k] += z
+			}
+		}
+		return sum
+	})
+}

@@ -1,0 +1,64 @@
+package rank
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mars-rec/mars/graph"
+)
+
+// Signals returns the names of all signals, in the order of their features.
+func Signals() []string {
+	return []string{ItemCF, ItemCFRecent, ItemCFLast, UserCF, Popularity, PopularityRecent, Category, Year}
+}
+
+// WindowSignal returns the name of Item-CF over the last n items of a history:
+// item_cf for all of it (0), item_cf_recent for ten, item_cf_last for three,
+// item_cf_last_<n> for others.
+func WindowSignal(last int) string {
+	switch last {
+	case 0:
+		return ItemCF
+	case 10:
+		return ItemCFRecent
+	case 3:
+		return ItemCFLast
+	}
+	return ItemCFLast + "_" + strconv.Itoa(last)
+}
+
+// Score computes a signal by its name, in its standard definition. Attributes
+// may be nil if the signal is none of [Category] and [Year]. An unknown name is
+// an error.
+func Score(signal string, cut *graph.Cut, user string, items []string, attributes Attributes) ([]float64, error) {
+	switch signal {
+	case ItemCF:
+		return ScoreItemCF(cut, user, items, ItemCFQuery{}), nil
+	case ItemCFRecent:
+		return ScoreItemCF(cut, user, items, ItemCFQuery{Last: 10}), nil
+	case ItemCFLast:
+		return ScoreItemCF(cut, user, items, ItemCFQuery{Last: 3}), nil
+	case UserCF:
+		return ScoreUserCF(cut, user, items, graph.UserQuery{}), nil
+	case Popularity:
+		return ScorePopularity(cut, items), nil
+	case PopularityRecent:
+		return ScorePopularityRecent(cut, items, 0), nil
+	}
+	if signal == Category || signal == Year {
+		if attributes == nil {
+			return nil, fmt.Errorf("signal %s needs the catalog's attributes", signal)
+		}
+		if signal == Category {
+			return ScoreCategory(cut, user, items, attributes), nil
+		}
+		return ScoreYear(cut, user, items, attributes), nil
+	}
+	if tail, ok := strings.CutPrefix(signal, ItemCFLast+"_"); ok {
+		if n, err := strconv.Atoi(tail); err == nil && n > 0 && WindowSignal(n) == signal {
+			return ScoreItemCF(cut, user, items, ItemCFQuery{Last: n}), nil
+		}
+	}
+	return nil, fmt.Errorf("unknown signal %q: there are %s", signal, strings.Join(Signals(), ", "))
+}
