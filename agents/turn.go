@@ -49,13 +49,17 @@ func NewTurn(in message.Envelope, self message.Address, cfg Config) *Turn {
 // Tools returns the tools at hand.
 func (t *Turn) Tools() tools.Set { return t.cfg.Tools }
 
+// Read returns the messages that the agent has read last: the question, then
+// its latest reply or result, or the answers to what it asked.
+func (t *Turn) Read() []message.ID { return t.read }
+
 // Prompt puts a message for the model into the log and returns it, ready for
-// [Turn.Generate]. Refs name what it was written from; none means the question
-// that is being answered.
+// [Turn.Generate]. Refs name what it was written from; none means what the
+// agent has read last.
 func (t *Turn) Prompt(ctx context.Context, role model.Role, content string, refs ...message.ID) (model.Message, error) {
 	m := model.Message{Role: role, Content: content}
 	if len(refs) == 0 {
-		refs = []message.ID{t.In.ID}
+		refs = t.read
 	}
 	id, err := t.Note(ctx, m, refs...)
 	m.Ref = id

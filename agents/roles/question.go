@@ -1,0 +1,88 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mars-rec/mars/message/phase"
+	"github.com/mars-rec/mars/tasks"
+)
+
+// question writes what a role is asked: the task with its candidates (first,
+// and the same for all roles, so that a provider can cache it), then what the
+// role hears, then its goal.
+func (r role) question(ctx context.Context, b phase.Brief, extra string) (string, error) {
+	var w strings.Builder
+	if err := writeTask(ctx, &w, r.view); err != nil {
+		return "", err
+	}
+	if b.Plan != nil && r.seat.Kind != "analyst" {
+		fmt.Fprintf(&w, "\n## Plan\n%s\n", phase.Clean(b.Plan.Summary))
+		for _, s := range b.Plan.Subtasks {
+			fmt.Fprintf(&w, "- %s: %s\n", s.Role, phase.Clean(s.Goal))
+		}
+	}
+	for _, a := range b.Analyses {
+		fmt.Fprintf(&w, "\n## Analysis of %s\n%s\n", a.Role, phase.Clean(a.Summary))
+		for _, c := range a.Claims {
+			fmt.Fprintf(&w, "- %s\n", phase.Clean(c))
+		}
+		if len(a.Evidence) > 0 {
+			fmt.Fprintf(&w, "Evidence (label:level=score, best first):\n%s\n", strings.TrimSpace(phase.WriteEvidence(a.Evidence)))
+		}
+	}
+	if b.Reflection != nil {
+		fmt.Fprintf(&w, "\n## Reflection: %s\n", b.Reflection.Verdict)
+		for _, issue := range b.Reflection.Issues {
+			fmt.Fprintf(&w, "- %s\n", phase.Clean(issue))
+		}
+	}
+	if extra != "" {
+		w.WriteString("\n" + extra)
+	}
+	if b.Goal != "" {
+		fmt.Fprintf(&w, "\n## Your subtask\n%s\n", phase.Clean(b.Goal))
+	}
+	if b.Round > 0 && r.seat.Kind == "analyst" {
+		w.WriteString("Your first analysis was sent back for this. What its evidence measured is kept.\n")
+	}
+	return w.String(), nil
+}
+
+// writeTask writes the part of a prompt that all roles share.
+func writeTask(ctx context.Context, w *strings.Builder, view tasks.View) error {
+	task := view.Task()
+	fmt.Fprintf(w, "## Task\nRank the candidates by how likely user %s is to take each next.\nAs of: %s\n",
+		phase.Clean(task.User), task.AsOf.UTC().Format(time.RFC3339))
+	w.WriteString("\n## Candidates\n")
+	for i, id := range task.Candidates {
+		item, err := view.Item(ctx, id)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s | %s\n", tasks.Label(i), describe(item))
+	}
+	return nil
+}
+
+// describe names an item in one line: title, year, who made it, categories.
+func describe(item tasks.Item) string {
+	text := item.Title
+	if item.Year != 0 && !strings.Contains(text, fmt.Sprintf("(%d)", item.Year)) {
+		text += fmt.Sprintf(" (%d)", item.Year)
+	}
+	if len(item.Creators) > 0 {
+		text += " | by " + strings.Join(item.Creators, ", ")
+	}
+	if len(item.Categories) > 0 {
+		text += " | " + strings.Join(item.Categories, ", ")
+	}
+	return text
+}
+
+// listed writes a list of names in one line.
+func listed(what string, names []string) string {
+	return what + ": " + strings.Join(names, ", ") + "\n"
+}

@@ -1,0 +1,145 @@
+package mars_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mars-rec/mars"
+
+// room is a package's place in the house: which of our packages it may import
+// itself, and which it must never reach, even through others. A name stands
+// for the package and all below it, unless it ends in ".": then for itself.
+type room struct{ may, never []string }
+
+var everyone = []string{"agents", "orchestrator", "trajectories", "star", "eval", "viewer", "cmd"}
+
+var rooms = map[string]room{
+	"message":             {},
+	"message/membus":      {may: []string{"message."}},
+	"message/natsbus":     {may: []string{"message."}},
+	"message/messagetest": {may: []string{"message."}},
+	"message/phase":       {may: []string{"message."}},
+
+	"model":           {may: []string{"message."}, never: []string{"tools", "agents", "tasks"}},
+	"model/openai":    {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+	"model/langchain": {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+	"model/builtin":   {may: []string{"model.", "message.", "message/phase", "graph/rank"}, never: []string{"tools", "agents", "tasks"}},
+	"model/modeltest": {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+
+	"tasks":                {may: []string{"message.", "message/phase", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks/taskstest":      {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks/gold":           {may: []string{"tasks.", "tasks/datasets.", "graph."}, never: append([]string{"model", "tools"}, everyone...)},
+	"tasks/datasets":       {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks/datasets/world": {may: []string{"tasks.", "tasks/datasets.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+
+	"graph":      {},
+	"graph/rank": {may: []string{"graph."}},
+
+	"tools":           {may: []string{"message.", "model.", "tasks."}, never: append([]string{"tasks/gold"}, everyone...)},
+	"tools/toolstest": {may: []string{"message.", "model.", "tasks.", "tools.", "graph.", "tasks/taskstest"}, never: append([]string{"tasks/gold"}, everyone...)},
+	"tools/translate": {may: []string{"message.", "tasks.", "tools.", "graph", "message/phase"}, never: append([]string{"tasks/gold"}, everyone...)},
+	"tools/cf":        {may: []string{"message.", "tasks.", "tools", "graph", "message/phase", "model."}, never: append([]string{"tasks/gold"}, everyone...)},
+	"tools/catalog":   {may: []string{"message.", "tasks.", "tools", "graph", "message/phase"}, never: append([]string{"tasks/gold"}, everyone...)},
+	"tools/langchain": {may: []string{"model.", "tools."}, never: append([]string{"tasks/gold"}, everyone...)},
+
+	"agents":       {may: []string{"message.", "model.", "tools."}, never: []string{"orchestrator", "trajectories", "tasks/gold"}},
+	"agents/roles": {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "graph."}, never: []string{"orchestrator", "trajectories", "tasks/gold"}},
+
+	"orchestrator": {may: []string{"agents.", "message.", "message/membus", "message/phase", "model.", "tools.", "tasks."},
+		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
+
+	"trajectories":        {may: []string{"message.", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/store":  {may: []string{"message.", "trajectories.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/reward": {may: []string{"message.", "message/phase", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
+	"trajectories/export": {may: []string{"message.", "message/phase", "model.", "trajectories.", "trajectories/reward", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
+
+	"eval":        {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
+	"eval/metric": {},
+	"eval/fit":    {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric"}, never: []string{"agents", "orchestrator", "model"}},
+}
+
+// open are the folders whose packages wire the others and may import all.
+var open = []string{"cmd", "examples", "bench"}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func TestRooms(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		if name == "" || slices.ContainsFunc(open, func(o string) bool { return within(name, o) }) {
+			continue
+		}
+		r, ok := rooms[name]
+		if !ok {
+			t.Errorf("%s has no room: say in rooms_test.go what it may import", name)
+			continue
+		}
+		for _, i := range ours(p.Imports) {
+			if !slices.ContainsFunc(r.may, func(m string) bool { return within(i, m) }) {
+				t.Errorf("%s imports %s: it may import %v", name, i, r.may)
+			}
+		}
+		for _, d := range ours(p.Deps) {
+			if slices.ContainsFunc(r.never, func(n string) bool { return within(d, n) }) {
+				t.Errorf("%s reaches %s, which it must never", name, d)
+			}
+		}
+	}
+}
+
+func TestEveryRoomIsBuilt(t *testing.T) {
+	var names []string
+	for _, p := range packages(t) {
+		names = append(names, strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/"))
+	}
+	for name := range rooms {
+		if !slices.Contains(names, name) {
+			t.Errorf("rooms_test.go speaks of %s, which does not exist", name)
+		}
+	}
+}
+
+func packages(t *testing.T) []pkg {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func ours(imports []string) []string {
+	var names []string
+	for _, i := range imports {
+		if name, ok := strings.CutPrefix(i, module+"/"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func within(name, place string) bool {
+	if itself, ok := strings.CutSuffix(place, "."); ok {
+		return name == itself
+	}
+	return name == place || strings.HasPrefix(name, place+"/")
+}
