@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,13 +33,14 @@ type app struct {
 	stdout, stderr io.Writer // data goes to stdout, messages to stderr
 	now            func() time.Time
 	json           bool // --json: data as JSON, errors too
+	drain          atomic.Pointer[chan struct{}]
 }
 
 // run is the whole program; it returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, now func() time.Time) int {
-	ctx, stop := drain(ctx, stderr)
-	defer stop()
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: now}
+	ctx, stop := a.interrupts(ctx)
+	defer stop()
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -51,28 +53,45 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return a.report(err)
 }
 
-// drain returns a context that the first interrupt cancels, so that work in
-// flight is put away; the second interrupt ends the process at once.
-func drain(ctx context.Context, stderr io.Writer) (context.Context, func()) {
+// interrupts returns a context that an interrupt cancels. A command that can
+// finish what is at work and start nothing new sets a.drain: then the first
+// interrupt closes it, and the second cancels. One more ends the process.
+func (a *app) interrupts(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
+	steps := []func(){
+		func() {
+			if drain := a.drain.Load(); drain != nil {
+				a.notef("finishing what is at work, starting nothing new; once more stops at once, and nothing that is recorded is lost")
+				close(*drain)
+			} else {
+				cancel()
+			}
+		},
+		cancel,
+		func() { os.Exit(exitFailure) },
+	}
 	go func() {
-		select {
-		case <-signals:
-			fmt.Fprintln(stderr, "stopping after the work in flight is saved; once more stops at once")
-			cancel()
-		case <-done:
-			return
-		}
-		select {
-		case <-signals:
-			os.Exit(exitFailure)
-		case <-done:
+		for _, step := range steps {
+			select {
+			case <-signals:
+				step()
+			case <-done:
+				return
+			}
 		}
 	}()
 	return ctx, func() { signal.Stop(signals); close(done); cancel() }
+}
+
+// draining makes the first interrupt close the returned channel instead of
+// cancelling the command.
+func (a *app) draining() <-chan struct{} {
+	drain := make(chan struct{})
+	a.drain.Store(&drain)
+	return drain
 }
 
 // fault is an error with what the command line adds to it.
