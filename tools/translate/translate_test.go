@@ -1,0 +1,95 @@
+package translate_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tools/translate"
+)
+
+func TestNumbers(t *testing.T) {
+	for _, tc := range []struct{ got, want string }{
+		{translate.Count(0), "0"}, {translate.Count(999), "999"}, {translate.Count(1000), "1,000"},
+		{translate.Count(1234567), "1,234,567"}, {translate.Count(-1234), "-1,234"},
+		{translate.Percent(412, 1204), "34%"}, {translate.Percent(0, 5), "0%"}, {translate.Percent(5, 5), "100%"},
+		{translate.Percent(1, 1000), "under 1%"}, {translate.Percent(999, 1000), "over 99%"}, {translate.Percent(0, 0), "0%"},
+		{translate.Times(5.08), "5.1"}, {translate.Times(0.01), "less than 0.1"}, {translate.Times(0), "0.0"},
+		{translate.Times(9.97), "10"}, {translate.Times(1234.4), "1,234"},
+		{translate.Number(4), "4"}, {translate.Number(3.5), "3.5"}, {translate.Number(3.568), "3.57"}, {translate.Number(10), "10"},
+		{translate.Plural(1, "user"), "1 user"}, {translate.Plural(1204, "user"), "1,204 users"}, {translate.Plural(2, "category"), "2 categories"},
+		{translate.Quote(`say "no"`), `"say 'no'"`},
+		{translate.Cut("Fahrenheit 451", 11), "Fahrenheit…"}, {translate.Cut("Dune", 4), "Dune"}, {translate.Cut("Ünï", 3), "Ünï"},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("got %q, want %q", tc.got, tc.want)
+		}
+	}
+}
+
+func TestRank(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(2, 30).Draw(t, "n")
+		task := tasks.Task{}
+		scores := make([]float64, n)
+		for i := range n {
+			task.Candidates = append(task.Candidates, fmt.Sprintf("i%d", (i*7)%31))
+			scores[i] = rapid.SampledFrom([]float64{0, 0.5, 0.50001, 1e-9, 123456.7, -2, 3}).Draw(t, "score")
+		}
+		e := translate.Rank(task, "tool", "signal", scores)
+		if len(e.Ranking) != n {
+			t.Fatalf("%d of %d candidates are ranked", len(e.Ranking), n)
+		}
+		item := func(label string) string { id, _ := task.Item(label); return id }
+		seen := map[string]bool{}
+		for i, s := range e.Ranking {
+			at := slices.Index(task.Candidates, item(s.Label))
+			if seen[s.Label] || at < 0 {
+				t.Fatalf("%s is ranked twice or is no candidate", s.Label)
+			}
+			seen[s.Label] = true
+			if d := math.Abs(s.Score - scores[at]); d > 5e-4*math.Abs(scores[at]) {
+				t.Fatalf("%s scores %g, said to be %g", s.Label, scores[at], s.Score)
+			}
+			below := 0
+			for _, other := range e.Ranking {
+				if other.Score < s.Score {
+					below++
+				}
+			}
+			if s.Level != 10*below/n || s.Level > 9 {
+				t.Fatalf("%s has level %d, with %d of %d below", s.Label, s.Level, below, n)
+			}
+			if i > 0 {
+				p := e.Ranking[i-1]
+				if p.Score < s.Score || (p.Score == s.Score && item(p.Label) > item(s.Label)) {
+					t.Fatalf("%v comes before %v", p, s)
+				}
+			}
+		}
+	})
+}
+
+func TestWords(t *testing.T) {
+	if got := translate.For("movielens-1m").Did(); got != "rated" {
+		t.Errorf("movielens: %q", got)
+	}
+	if got := (translate.Words{}).Did(); got != "chose" {
+		t.Errorf("default: %q", got)
+	}
+	w := translate.Words{Verb: "read", Liked: 3.5}
+	if got, want := w.Overlap(412, 1204, 5.13), "412 of 1,204 (34%), 5.1 times what chance would give"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := w.Overlap(3, 10, 2); !strings.HasSuffix(got, "thin: only 3 users in common") {
+		t.Errorf("got %q", got)
+	}
+	if got, want := w.Rated(350, 412), "350 of the 412 rated it 3.5 or more"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
