@@ -1,0 +1,154 @@
+// Package transport is the HTTP client that the model adapters share: the one
+// place where a provider's answer is bounded, and where everything that is not
+// an answer becomes a [model.Error] that says what happened.
+//
+//	adapter ──request──> Client ──> provider
+//	        <─response──   │   <──  200, the expected content type, at most Limit bytes
+//	        <─model.Error──┘   <──  429, 5xx, 4xx, a redirect, a page of HTML,
+//	                                200 with an error in it, no connection
+//
+// Secrets never leave it: the API key, should a provider echo it, is cut out of
+// every error. Redirects are not followed, so that a key is sent to the host
+// that the user named and to no other.
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mars-rec/mars/model"
+)
+
+// Config of a [Client]. The zero value works.
+type Config struct {
+	Secrets []string          // cut out of every error
+	Limit   int64             // bytes of a response; 0: 32 MB
+	Base    http.RoundTripper // nil: a clone of http.DefaultTransport
+	Clock   func() time.Time  // for Retry-After given as a date; nil: time.Now
+}
+
+// Client sends requests. It is safe for concurrent use.
+type Client struct {
+	cfg  Config
+	http *http.Client
+}
+
+// New returns a client.
+func New(cfg Config) *Client {
+	if cfg.Limit == 0 {
+		cfg.Limit = 32 << 20
+	}
+	if cfg.Base == nil {
+		cfg.Base = http.DefaultTransport.(*http.Transport).Clone()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	c := &Client{cfg: cfg}
+	c.http = &http.Client{
+		Transport:     roundTripper(c.roundTrip),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c
+}
+
+// HTTP returns the client in the form that other libraries take; its errors are
+// wrapped in a [url.Error].
+func (c *Client) HTTP() *http.Client { return c.http }
+
+// Do sends a request. The response's status is 2xx and its content type is the
+// one that the request accepts; reading more than the limit is an error. Every
+// error is a [model.Error] or the context's.
+func (c *Client) Do(req *http.Request) (*http.Response, error) {
+	resp, err := c.http.Do(req)
+	var known *model.Error
+	switch {
+	case err == nil:
+		return resp, nil
+	case errors.As(err, &known):
+		return nil, known
+	default:
+		return nil, c.broken(req.Context(), err)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.cfg.Base.RoundTrip(req)
+	if err != nil {
+		return nil, c.broken(req.Context(), err)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		defer resp.Body.Close()
+		return nil, c.refused(resp)
+	}
+	body := &bounded{Reader: io.LimitReader(resp.Body, c.cfg.Limit+1), body: resp.Body, limit: c.cfg.Limit, fail: func(err error) error {
+		return c.broken(req.Context(), err)
+	}}
+	resp.Body = body
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	switch want := req.Header.Get("Accept"); {
+	case media == "text/event-stream" && want != "application/json", media == "application/x-ndjson":
+		return resp, nil
+	case want == "text/event-stream" || (media != "application/json" && media != ""):
+		defer resp.Body.Close()
+		return nil, c.unexpected(resp, media, want)
+	}
+	defer body.Close()
+	whole, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	if text, ok := complaint(whole); ok {
+		return nil, c.errorf(&model.Error{}, "status 200 with an error in it: %s", text)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(whole))
+	return resp, nil
+}
+
+// bounded is a response body that ends with an error where it is too long or
+// the connection breaks.
+type bounded struct {
+	io.Reader
+	body  io.Closer
+	read  int64
+	limit int64
+	fail  func(error) error
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.read += int64(n); b.read > b.limit {
+		return 0, &model.Error{Err: fmt.Errorf("the response is longer than %d bytes", b.limit)}
+	}
+	if err != nil && err != io.EOF {
+		err = b.fail(err)
+	}
+	return n, err
+}
+
+func (b *bounded) Close() error { return b.body.Close() }
+
+// broken is a failure of the connection.
+func (c *Client) broken(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err // the URL is for the adapter to name
+	}
+	temporary := model.Temporary(err) || errors.Is(err, io.EOF)
+	return &model.Error{Temporary: temporary, Err: errors.New(c.redact("connection: " + strings.TrimSpace(err.Error())))}
+}
