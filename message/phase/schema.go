@@ -1,0 +1,95 @@
+package phase
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/mars-rec/mars/message"
+)
+
+// PlanSchema is the JSON Schema of a [Plan] whose subtasks go to the roles.
+// This schema and the others are strict: every property is required and none
+// other is allowed, as servers with constrained decoding ask.
+func PlanSchema(roles []string) json.RawMessage {
+	return object(
+		property{"summary", `{"type":"string"}`},
+		property{"subtasks", list(subtaskSchema(roles))},
+	)
+}
+
+// AnalysisSchema is the JSON Schema of the [Analysis] of a role: what the
+// model writes of it, so without evidence.
+func AnalysisSchema(role string) json.RawMessage {
+	return object(
+		property{"role", fmt.Sprintf(`{"type":"string","const":%s}`, text(role))},
+		property{"summary", `{"type":"string"}`},
+		property{"claims", list(`{"type":"string"}`)},
+	)
+}
+
+// ReflectionSchema is the JSON Schema of a [Reflection] that may send subtasks
+// to the roles. Subtasks are required here, and empty where the verdict is
+// accept.
+func ReflectionSchema(roles []string) json.RawMessage {
+	return object(
+		property{"verdict", fmt.Sprintf(`{"type":"string","enum":[%s,%s]}`, text(string(Accept)), text(string(Revise)))},
+		property{"issues", list(`{"type":"string"}`)},
+		property{"subtasks", list(subtaskSchema(roles))},
+	)
+}
+
+// RecommendSchema is the JSON Schema of a [Recommend] over the labels. That no
+// label stands twice is more than schemas for constrained decoding can say:
+// [ParseRecommend] sees to it.
+func RecommendSchema(labels []string) json.RawMessage {
+	return object(
+		property{"ranking", fmt.Sprintf(`{"type":"array","items":{"type":"string","enum":%s},"minItems":%d,"maxItems":%d}`,
+			texts(labels), len(labels), len(labels))},
+		property{"justification", `{"type":"string"}`},
+	)
+}
+
+// SummarySchema is the JSON Schema of a [Summary].
+func SummarySchema() json.RawMessage {
+	return object(property{"summary", `{"type":"string"}`})
+}
+
+func subtaskSchema(roles []string) string {
+	return string(object(
+		property{"role", fmt.Sprintf(`{"type":"string","enum":%s}`, texts(roles))},
+		property{"goal", `{"type":"string"}`},
+		property{"collaborative", `{"type":"boolean"}`},
+	))
+}
+
+// property is a name and a schema as JSON.
+type property struct{ name, schema string }
+
+// object writes the properties in the order given, which is the order in which
+// constrained decoding makes the model write them.
+func object(properties ...property) json.RawMessage {
+	var all, names []byte
+	for i, p := range properties {
+		if i > 0 {
+			all, names = append(all, ','), append(names, ',')
+		}
+		all = fmt.Appendf(all, "%s:%s", text(p.name), p.schema)
+		names = append(names, text(p.name)...)
+	}
+	return fmt.Appendf(nil, `{"type":"object","properties":{%s},"required":[%s],"additionalProperties":false}`, all, names)
+}
+
+func list(items string) string { return `{"type":"array","items":` + items + `}` }
+
+func text(s string) []byte {
+	b, _ := message.Marshal(s) // a string always has a JSON form
+	return b
+}
+
+func texts(all []string) []byte {
+	if all == nil {
+		all = []string{}
+	}
+	b, _ := message.Marshal(all) // so does a list of them
+	return b
+}
