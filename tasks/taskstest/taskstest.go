@@ -2,10 +2,11 @@
 // [tasks.Source] made of slices, with the graph and the catalog behind it.
 //
 //	items, users, interactions, reviews ──New──> Source ──View(task)──> tasks.View
+//	                                                └──OtherFuture──> Source
 //
 // It keeps the contracts of the real thing: reviews are cut at a moment, search
 // goes by the number of matched words, views are cut strictly before their
-// task's moment.
+// task's moment. [Library] is a small world to try things in.
 package taskstest
 
 import (
@@ -23,8 +24,9 @@ import (
 
 // Source is a data set in memory. It is immutable and safe for concurrent use.
 type Source struct {
-	graph   *graph.Graph
-	catalog *catalog
+	graph        *graph.Graph
+	catalog      *catalog
+	interactions []graph.Interaction
 }
 
 // New makes a data set. Interactions may come in any order and may name items
@@ -51,7 +53,7 @@ func New(items []tasks.Item, users []tasks.User, interactions []graph.Interactio
 	slices.SortStableFunc(c.reviews, func(a, b tasks.Review) int {
 		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.User, b.User), cmp.Compare(a.Item, b.Item))
 	})
-	return &Source{g, c}
+	return &Source{g, c, slices.Clone(interactions)}
 }
 
 // Graph returns the whole graph, the future included.
