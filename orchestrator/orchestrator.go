@@ -117,6 +117,9 @@ type Result struct {
 // may be nil, answers the facts that are already known. An error is this run's
 // failure: what had been said is in the log.
 func (o *Orchestrator) Run(ctx context.Context, task tasks.Task, log message.Log, record agents.Record) (Result, error) {
+	if err := task.Check(); err != nil {
+		return Result{}, err
+	}
 	ctx, cancel := context.WithCancel(ctx) // ends what the agents serve
 	defer cancel()
 	bus, err := o.seat(ctx, task, log, record)

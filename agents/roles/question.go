@@ -30,7 +30,7 @@ func (r role) question(ctx context.Context, b phase.Brief, extra string) (string
 			fmt.Fprintf(&w, "- %s\n", phase.Clean(c))
 		}
 		if len(a.Evidence) > 0 {
-			fmt.Fprintf(&w, "Evidence (label:level=score, best first):\n%s\n", strings.TrimSpace(phase.WriteEvidence(a.Evidence)))
+			w.WriteString(phase.WriteEvidence(a.Evidence))
 		}
 	}
 	if b.Reflection != nil {
