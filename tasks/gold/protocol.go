@@ -95,22 +95,30 @@ func orDefault[T comparable](v, otherwise T) T {
 	return v
 }
 
-// Set is the cases that a protocol made, by scenario and then by user id, and
-// what was counted on the way.
+// Set is the cases that a protocol made and what was noted and counted on the
+// way. Cases go by scenario, as configured, and then by user id; published ones
+// by their number.
 type Set struct {
-	Cases  []Case
-	Counts Counts
+	Protocol string
+	Config   *Config // as it was used, with its defaults; nil for published tasks
+	Cases    []Case
+	Counts   Counts
+	Notes    []string // what a reader of the tasks should know, and what was repaired
 }
 
 // Counts says what became of the users, and what a reader of the tasks should
 // know of the negatives.
 type Counts struct {
-	Users   int              `json:"users"` // in the data, or in the task files
-	Tasks   map[Scenario]int `json:"tasks"`
-	Skipped map[string]int   `json:"skipped,omitempty"` // users without a task, by reason
+	Considered int              `json:"considered"` // users of the data; for published tasks, task files
+	Tasks      map[Scenario]int `json:"tasks"`
+	Skipped    map[string]int   `json:"skipped,omitempty"` // users without a task, by reason
 	// OffDegree counts negatives of cold-start-item tasks that have another
 	// degree than the true item, since the log had too few of the same.
 	OffDegree int `json:"off_degree,omitempty"`
+}
+
+func newSet(protocol string, considered int) *Set {
+	return &Set{Protocol: protocol, Counts: Counts{Considered: considered, Tasks: map[Scenario]int{}, Skipped: map[string]int{}}}
 }
 
 // draft is a task that is decided upon, without its candidates.
@@ -141,7 +149,11 @@ func LeaveLastOut(dataset string, g *graph.Graph, c Config) (*Set, error) {
 		return nil, fmt.Errorf("leave-last-out: %w", err)
 	}
 	h := arrange(g, c.Negatives == Popular)
-	set := &Set{Counts: Counts{Users: g.Users(), Tasks: map[Scenario]int{}, Skipped: map[string]int{}}}
+	set := newSet("leave-last-out", g.Users())
+	set.Config = &c
+	if c.Pool == AllItems {
+		set.Notes = append(set.Notes, "pool all: negatives come from the whole log, as in published protocols; those without an interaction before as_of give the answer away")
+	}
 	var drafts []draft
 	for u := range h.end.AllUsers() {
 		found, reason := h.drafts(g, u, c)

@@ -119,8 +119,8 @@ func TestLeaveLastOutHolds(t *testing.T) {
 		for _, n := range set.Counts.Skipped {
 			skipped += n
 		}
-		if len(users)+skipped != set.Counts.Users {
-			t.Fatalf("%d users have tasks, %d were skipped, of %d", len(users), skipped, set.Counts.Users)
+		if len(users)+skipped != set.Counts.Considered {
+			t.Fatalf("%d users have tasks, %d were skipped, of %d", len(users), skipped, set.Counts.Considered)
 		}
 		if again := make1(t, log, c); !reflect.DeepEqual(again, set) {
 			t.Fatal("the same log, configuration and seed gave other tasks")
