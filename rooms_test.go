@@ -26,11 +26,13 @@ var rooms = map[string]room{
 	"message/messagetest": {may: []string{"message."}},
 	"message/phase":       {may: []string{"message."}},
 
-	"model":           {may: []string{"message."}, never: []string{"tools", "agents", "tasks"}},
-	"model/openai":    {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
-	"model/langchain": {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
-	"model/builtin":   {may: []string{"model.", "message.", "message/phase", "graph/rank"}, never: []string{"tools", "agents", "tasks"}},
-	"model/modeltest": {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+	"model":               {may: []string{"message."}, never: []string{"tools", "agents", "tasks"}},
+	"model/transport":     {may: []string{"model."}, never: []string{"tools", "agents", "tasks"}},
+	"model/openai":        {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
+	"model/langchain":     {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
+	"model/builtin":       {may: []string{"model.", "message.", "message/phase", "graph/rank"}, never: []string{"tools", "agents", "tasks"}},
+	"model/openai/server": {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+	"model/modeltest":     {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 
 	"tasks":                {may: []string{"message.", "message/phase", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 	"tasks/taskstest":      {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},

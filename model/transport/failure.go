@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -150,12 +151,12 @@ func capped(seconds float64) time.Duration {
 }
 
 func (c *Client) errorf(e *model.Error, format string, args ...any) error {
-	e.Err = fmt.Errorf("%s", c.redact(fmt.Sprintf(format, args...)))
+	e.Err = errors.New(c.Redact(fmt.Sprintf(format, args...)))
 	return e
 }
 
-// redact cuts secrets out of a text.
-func (c *Client) redact(s string) string {
+// Redact cuts the secrets out of a text.
+func (c *Client) Redact(s string) string {
 	for _, secret := range c.cfg.Secrets {
 		if secret != "" {
 			s = strings.ReplaceAll(s, secret, "[key]")

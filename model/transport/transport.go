@@ -150,5 +150,5 @@ func (c *Client) broken(ctx context.Context, err error) error {
 		err = wrapped.Err // the URL is for the adapter to name
 	}
 	temporary := model.Temporary(err) || errors.Is(err, io.EOF)
-	return &model.Error{Temporary: temporary, Err: errors.New(c.redact("connection: " + strings.TrimSpace(err.Error())))}
+	return &model.Error{Temporary: temporary, Err: errors.New(c.Redact("connection: " + strings.TrimSpace(err.Error())))}
 }

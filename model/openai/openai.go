@@ -1,0 +1,160 @@
+// Package openai speaks to any server with OpenAI's chat completions API:
+// OpenAI itself, vLLM, SGLang, Ollama, llama.cpp, and mars llm.
+//
+//	model.Request ──> POST {base}/chat/completions ──> model.Reply
+//	  Messages          messages                         Message.Content, ToolCalls
+//	  Tools             tools                            Finish
+//	  Format            response_format                  Usage
+//	  Sampling          temperature, top_p, seed, ...    ID, Model
+//	  OnChunk           stream: true
+//
+// # Formats
+//
+// A request's format is sent as a strict json_schema. Servers that refuse it
+// are served by [JSON] (response_format json_object, the schema in the
+// conversation) or [Text] (the schema in the conversation only).
+//
+// # What is left out
+//
+// Reasoning that a server reports beside the answer (reasoning_content) is not
+// part of the reply: it is not the answer, no server takes it back in the next
+// turn, and a record with it could not be replayed against a server without.
+//
+// # Failures
+//
+// Every failure is a [model.Error]: statuses, pages of HTML, errors under
+// status 200, streams that end early, replies without a choice. This package
+// makes one call for each request; [model.Retry] makes more.
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	goopenai "github.com/sashabaranov/go-openai"
+
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/model/transport"
+)
+
+// DefaultBaseURL is OpenAI's own server.
+const DefaultBaseURL = "https://api.openai.com/v1"
+
+// Mode says how a request's format is sent.
+type Mode string
+
+// The modes.
+const (
+	Schema Mode = "schema" // as a strict JSON Schema
+	JSON   Mode = "json"   // as the wish for a JSON object, the schema in the conversation
+	Text   Mode = "text"   // in the conversation only
+)
+
+// Config of a [Model]. The zero value speaks to OpenAI without a key.
+type Config struct {
+	BaseURL string // up to and with the version, such as http://127.0.0.1:8000/v1; "": DefaultBaseURL
+	Key     string // sent as a bearer token; "": none
+	Mode    Mode   // "": Schema
+	Limit   int64  // bytes of a response; 0: 32 MB
+	Base    http.RoundTripper
+	Clock   func() time.Time // for waits that a server gives as a date; nil: time.Now
+}
+
+// Model is a model behind an HTTP server. It is safe for concurrent use.
+type Model struct {
+	name   string
+	cfg    Config
+	where  string // for errors
+	http   *transport.Client
+	client *goopenai.Client
+}
+
+// New returns the model of that name on a server. It makes no call.
+func New(name string, cfg Config) (*Model, error) {
+	if name == "" {
+		return nil, errors.New("openai: the model has no name")
+	}
+	if cfg.BaseURL == "" {
+		cfg.BaseURL = DefaultBaseURL
+	}
+	base, err := url.Parse(cfg.BaseURL)
+	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, errors.New("openai: the base URL is not of the form http://host:port/v1")
+	}
+	switch cfg.Mode {
+	case "":
+		cfg.Mode = Schema
+	case Schema, JSON, Text:
+	default:
+		return nil, fmt.Errorf("openai: unknown mode %q: want schema, json or text", cfg.Mode)
+	}
+	client := transport.New(transport.Config{Secrets: []string{cfg.Key}, Limit: cfg.Limit, Base: cfg.Base, Clock: cfg.Clock})
+	c := goopenai.DefaultConfig(cfg.Key)
+	c.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
+	c.HTTPClient = zeroes{client}
+	c.EmptyMessagesLimit = 1 << 20 // blank lines and comments keep a slow stream alive; Limit bounds them
+	return &Model{name, cfg, fmt.Sprintf("openai: %s at %s", name, c.BaseURL), client, goopenai.NewClientWithConfig(c)}, nil
+}
+
+// Generate makes one call.
+func (m *Model) Generate(ctx context.Context, req model.Request) (model.Reply, error) {
+	wire, err := m.request(req)
+	if err != nil {
+		return model.Reply{}, fmt.Errorf("%s: %w", m.where, err)
+	}
+	var reply model.Reply
+	if req.OnChunk != nil {
+		reply, err = m.stream(ctx, wire, req.OnChunk)
+	} else {
+		reply, err = m.whole(ctx, wire)
+	}
+	if err != nil {
+		return model.Reply{}, m.failed(ctx, err)
+	}
+	return reply, nil
+}
+
+// whole asks for the reply in one piece.
+func (m *Model) whole(ctx context.Context, wire goopenai.ChatCompletionRequest) (model.Reply, error) {
+	resp, err := m.client.CreateChatCompletion(ctx, wire)
+	if err != nil {
+		return model.Reply{}, err
+	}
+	if len(resp.Choices) == 0 {
+		return model.Reply{}, permanent("the reply has no choices")
+	}
+	choice := resp.Choices[0]
+	if choice.Message.Refusal != "" && choice.Message.Content == "" {
+		return model.Reply{}, permanent("the model refused: %s", choice.Message.Refusal)
+	}
+	return model.Reply{
+		Message: model.Message{Role: model.Assistant, Content: content(choice.Message), ToolCalls: calls(choice.Message.ToolCalls)},
+		Finish:  string(choice.FinishReason),
+		Model:   resp.Model,
+		ID:      resp.ID,
+		Usage:   usage(&resp.Usage),
+	}, nil
+}
+
+// failed says where a call failed, and gives an error that the client library
+// found (a body that is not JSON) the form of ours.
+func (m *Model) failed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", m.where, context.Cause(ctx))
+	}
+	e := &model.Error{Temporary: model.Temporary(err)}
+	if known := (*model.Error)(nil); errors.As(err, &known) {
+		*e = *known
+	}
+	e.Err = errors.New(m.http.Redact(fmt.Sprintf("%s: %v", m.where, err)))
+	return e
+}
+
+func permanent(format string, args ...any) error {
+	return &model.Error{Err: fmt.Errorf(format, args...)}
+}
