@@ -20,8 +20,8 @@ import (
 // The signals.
 const (
 	ItemCF           = "item_cf"           // Item-CF over the whole history, neighbourhoods pruned to k=20
-	ItemCFRecent     = "item_cf_recent"    // over the last ten items
-	ItemCFLast       = "item_cf_last"      // over the last three items
+	ItemCFRecent     = "item_cf_recent"    // over the last ten items, not pruned
+	ItemCFLast       = "item_cf_last"      // over the last three items, not pruned
 	UserCF           = "user_cf"           // the user's nearest users
 	Popularity       = "popularity"        // log of the degree as of the cut
 	PopularityRecent = "popularity_recent" // log of the degree in the last months before the cut

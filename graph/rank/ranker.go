@@ -28,7 +28,7 @@ type ranker struct {
 	score func(Request) []float64
 }
 
-func (r ranker) Name() string               { return r.name }
+func (r ranker) Name() string              { return r.name }
 func (r ranker) Score(q Request) []float64 { return r.score(q) }
 
 // NewRanker makes a ranker of a function.

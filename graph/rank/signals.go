@@ -12,14 +12,19 @@ import (
 // zero value: the whole history, pruned to 20, cosine, at least 2 shared users.
 type ItemCFQuery struct {
 	Last    int           // the last n items of the history; 0: all
-	K       int           // history items that count for a candidate, the nearest; 0: 20; negative: all
+	K       int           // a candidate's neighbourhood; 0: 20 for the whole history, everything for a window; negative: everything
 	Measure graph.Measure // "": cosine
 	Support int           // minimum of shared users; 0: graph.DefaultSupport
 }
 
-// ScoreItemCF scores each candidate by the sum of its similarities to the K
-// items of the history that are nearest to it (Sarwar et al. 2001, with binary
-// ratings). A candidate that is itself in the history is not its own neighbour.
+// ScoreItemCF scores each candidate by the sum of its similarities to those of
+// its K nearest items, among all items, that are in the part of the history that
+// is asked for. It is the item-based top-N recommender with the neighbourhood of
+// the target pruned (Deshpande and Karypis 2004; ItemKNN in RecBole and in
+// Ferrari Dacrema et al. 2019), on binary ratings.
+//
+// A window of a few items leaves little of a pruned neighbourhood, so a window
+// is not pruned unless K says so.
 func ScoreItemCF(cut *graph.Cut, user string, items []string, q ItemCFQuery) []float64 {
 	scores := make([]float64, len(items))
 	history := lastItems(cut, user, q.Last)
@@ -27,16 +32,28 @@ func ScoreItemCF(cut *graph.Cut, user string, items []string, q ItemCFQuery) []f
 		return scores
 	}
 	if q.K == 0 {
-		q.K = 20
+		q.K = -1
+		if q.Last <= 0 {
+			q.K = 20
+		}
+	}
+	query := graph.Query{K: q.K, Measure: q.Measure, Support: q.Support}
+	if q.K < 0 {
+		query.Among = history
+	}
+	has := make(map[graph.Item]bool, len(history))
+	for _, i := range history {
+		has[i] = true
 	}
 	for at, id := range items {
 		i, ok := cut.Item(id)
 		if !ok {
 			continue
 		}
-		near := cut.ItemCF(i, graph.Query{K: q.K, Measure: q.Measure, Support: q.Support, Among: history})
-		for _, n := range near {
-			scores[at] += n.Score
+		for _, n := range cut.ItemCF(i, query) {
+			if has[n.Item] {
+				scores[at] += n.Score
+			}
 		}
 	}
 	return scores

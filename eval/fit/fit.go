@@ -1,0 +1,2 @@
+// Package fit fits.
+package fit
