@@ -1,0 +1,230 @@
+package datasets
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mars-rec/mars/graph"
+	"github.com/mars-rec/mars/tasks"
+)
+
+// collector is the [Sink] of an import. It holds ids and numbers only: texts
+// of items go to the spool, texts of reviews to the catalog.
+type collector struct {
+	ctx     context.Context // of the one import that it serves
+	items   *spool
+	catalog *writer
+
+	itemIDs, userIDs numbering
+	records          map[uint32]int64 // spool offset of every described item
+	names            map[uint32]string
+	rows             []entry
+	known            int // users with an interaction and a record
+
+	source  []File
+	counts  Counts
+	drops   map[string]map[Reason]int // by file, until it is known what the file holds
+	pending struct{ interactions, descriptions int }
+}
+
+// entry is an interaction in numbers.
+type entry struct {
+	user, item uint32
+	time       int64
+	rating     float32
+	row        uint32 // of the source, from 1, over all files
+}
+
+// numbering gives ids numbers in the order in which they come.
+type numbering struct {
+	number map[string]uint32
+	ids    []string
+}
+
+func (n *numbering) of(id string) uint32 {
+	if k, ok := n.number[id]; ok {
+		return k
+	}
+	if n.number == nil {
+		n.number = map[string]uint32{}
+	}
+	id = strings.Clone(id) // a reader's row may be part of a large buffer
+	k := uint32(len(n.ids))
+	n.number[id] = k
+	n.ids = append(n.ids, id)
+	return k
+}
+
+func newCollector(ctx context.Context, items *spool, catalog *writer) *collector {
+	c := &collector{ctx: ctx, items: items, catalog: catalog,
+		records: map[uint32]int64{}, names: map[uint32]string{}, drops: map[string]map[Reason]int{}}
+	c.counts.Dropped = map[Reason]int{}
+	for _, r := range []Reason{BadTime, BadRating, BadID, UnknownItem, DuplicatePair} {
+		c.counts.Dropped[r] = 0
+	}
+	return c
+}
+
+// Item implements [Sink]. Of several records of an item the first stays.
+func (c *collector) Item(item tasks.Item) error {
+	c.pending.descriptions++
+	k := c.itemIDs.of(item.ID)
+	if _, ok := c.records[k]; ok {
+		return nil
+	}
+	at, err := c.items.put(item)
+	c.records[k] = at
+	return err
+}
+
+// User implements [Sink]. Of several records of a user the first stays.
+func (c *collector) User(user tasks.User) error {
+	c.pending.descriptions++
+	k := c.userIDs.of(user.ID)
+	if _, ok := c.names[k]; !ok {
+		c.names[k] = strings.Clone(user.Name)
+	}
+	return nil
+}
+
+// Interaction implements [Sink].
+func (c *collector) Interaction(in graph.Interaction, review string) error {
+	c.pending.interactions++
+	c.counts.Rows++
+	if c.counts.Rows&0xfff == 0 {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+	}
+	if len(c.records) > 0 {
+		k, ok := c.itemIDs.number[in.Item]
+		if _, described := c.records[k]; !ok || !described {
+			c.counts.Dropped[UnknownItem]++
+			return nil
+		}
+	}
+	e := entry{c.userIDs.of(in.User), c.itemIDs.of(in.Item), in.Time, in.Rating, uint32(c.counts.Rows)}
+	c.rows = append(c.rows, e)
+	if review == "" {
+		return nil
+	}
+	return c.catalog.review(int(e.row), in, review)
+}
+
+// Drop implements [Sink].
+func (c *collector) Drop(file string, reason Reason) {
+	if c.drops[file] == nil {
+		c.drops[file] = map[Reason]int{}
+	}
+	c.drops[file][reason]++
+}
+
+// File implements [Sink]. The rows that a file lost count as interactions
+// where the file has any, or has nothing else.
+func (c *collector) File(f File) {
+	if c.pending.interactions > 0 || c.pending.descriptions == 0 {
+		for reason, n := range c.drops[f.Name] {
+			c.counts.Dropped[reason] += n
+			c.counts.Rows += n
+		}
+	}
+	delete(c.drops, f.Name)
+	c.pending.interactions, c.pending.descriptions = 0, 0
+	c.source = append(c.source, f)
+}
+
+// settle keeps the earliest event of each pair; of those in the same second
+// the one with the highest rating, then the first of the source. It returns
+// the rows whose reviews must go.
+func (c *collector) settle() (dropped []int) {
+	slices.SortFunc(c.rows, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.item, b.item),
+			cmp.Compare(a.time, b.time), cmp.Compare(b.rating, a.rating), cmp.Compare(a.row, b.row))
+	})
+	kept := c.rows[:0]
+	for _, e := range c.rows {
+		if n := len(kept); n > 0 && kept[n-1].user == e.user && kept[n-1].item == e.item {
+			dropped = append(dropped, int(e.row))
+			continue
+		}
+		kept = append(kept, e)
+	}
+	c.rows = kept
+	c.counts.Interactions = len(kept)
+	c.counts.Dropped[DuplicatePair] = len(dropped)
+	slices.Sort(dropped)
+	return dropped
+}
+
+// log yields the interactions that stay.
+func (c *collector) log() iter.Seq2[graph.Interaction, error] {
+	return func(yield func(graph.Interaction, error) bool) {
+		for k, e := range c.rows {
+			if k&0xfff == 0 && c.ctx.Err() != nil {
+				yield(graph.Interaction{}, c.ctx.Err())
+				return
+			}
+			in := graph.Interaction{User: c.userIDs.ids[e.user], Item: c.itemIDs.ids[e.item], Time: e.time, Rating: e.rating}
+			if !yield(in, nil) {
+				return
+			}
+		}
+	}
+}
+
+// describe writes items and users to the catalog in the order of their ids and
+// counts them. With wider, items that nobody took are left out.
+func (c *collector) describe(wider bool) error {
+	taken := make([]bool, len(c.itemIDs.ids))
+	active := make([]bool, len(c.userIDs.ids))
+	for _, e := range c.rows {
+		taken[e.item], active[e.user] = true, true
+	}
+	c.counts.ItemRecords, c.counts.UserRecords = len(c.records), len(c.names)
+	for n, id := range slices.Sorted(maps.Keys(c.itemIDs.number)) {
+		if n&0xff == 0 && c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+		k := c.itemIDs.number[id]
+		switch {
+		case taken[k]:
+		case wider:
+			c.counts.LeftOut++
+			continue
+		default:
+			c.counts.IdleItems++
+		}
+		item := tasks.Item{ID: id}
+		if at, ok := c.records[k]; ok {
+			var err error
+			if item, err = c.items.get(at); err != nil {
+				return fmt.Errorf("item %s: %w", id, err)
+			}
+		}
+		if err := c.catalog.item(item); err != nil {
+			return err
+		}
+		c.counts.Items++
+	}
+	for n, id := range slices.Sorted(maps.Keys(c.userIDs.number)) {
+		if n&0xff == 0 && c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+		k := c.userIDs.number[id]
+		if _, described := c.names[k]; active[k] {
+			c.counts.Users++
+			if described {
+				c.known++
+			}
+		}
+		if err := c.catalog.user(tasks.User{ID: id, Name: c.names[k]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

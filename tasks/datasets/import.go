@@ -1,0 +1,232 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mars-rec/mars/graph"
+)
+
+// ImportConfig is how to import. The zero value names the data set after its
+// directory and replaces nothing.
+type ImportConfig struct {
+	Name    string // of the data set; default: the base name of its directory
+	Replace bool   // a data set that is already there
+	Tool    string // version of the program, for the manifest
+
+	Columns    map[string]string // see [Options]
+	TimeLayout string
+
+	// Progress, if set, is told the stage of the work, and in the first one,
+	// "read", the bytes of the source that are done and all of them.
+	Progress func(stage string, done, total int64)
+}
+
+// Stages of an import, in order, as [ImportConfig.Progress] is told them.
+const (
+	StageRead    = "read"
+	StageGraph   = "graph"
+	StageCatalog = "catalog"
+	StageSync    = "sync"
+)
+
+// Import reads a source and makes the data set directory out of it. The
+// directory appears in one step when all of it is on the disk; after an error,
+// a cancelled context or the death of the process there is no new directory,
+// and the old one, if any, is whole.
+//
+// An interaction stays unless its reader dropped it, the source describes
+// items but not this one ([UnknownItem]), or the pair has an earlier event
+// ([DuplicatePair]).
+//
+// Errors are [*FormatError] where the source is not what the format promises
+// and [ErrExists] where out exists and may not be replaced.
+func Import(ctx context.Context, reader Reader, source, out string, cfg ImportConfig) (m Manifest, err error) {
+	if cfg.Name == "" {
+		abs, err := filepath.Abs(out)
+		if err != nil {
+			return Manifest{}, fmt.Errorf("import: %w", err)
+		}
+		cfg.Name = filepath.Base(abs)
+	}
+	if err := checkName(cfg.Name); err != nil {
+		return Manifest{}, fmt.Errorf("import: %w", err)
+	}
+	if _, err := os.Stat(source); err != nil {
+		return Manifest{}, fmt.Errorf("import: %w", err)
+	}
+	s, err := stage(out, cfg.Replace)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("import: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.close(err != nil)) }()
+	m, err = assemble(ctx, s, reader, source, cfg)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("import %s: %w", source, err)
+	}
+	if err := s.commit(); err != nil {
+		return Manifest{}, fmt.Errorf("import %s: %w", source, err)
+	}
+	return m, nil
+}
+
+// assemble makes all files of a data set in the staging directory.
+func assemble(ctx context.Context, s *staging, reader Reader, source string, cfg ImportConfig) (Manifest, error) {
+	tell := func(stage string, done, total int64) {
+		if cfg.Progress != nil {
+			cfg.Progress(stage, done, total)
+		}
+	}
+	spool, err := newSpool(s.path("items.spool"))
+	if err != nil {
+		return Manifest{}, err
+	}
+	defer spool.close()
+	catalog, err := newWriter(ctx, s.path(catalogFile))
+	if err != nil {
+		return Manifest{}, err
+	}
+	defer catalog.abandon()
+	c := newCollector(ctx, spool, catalog)
+	opts := Options{Columns: cfg.Columns, TimeLayout: cfg.TimeLayout,
+		Progress: func(done, total int64) { tell(StageRead, done, total) }}
+	if err := reader.Read(ctx, source, opts, c); err != nil {
+		return Manifest{}, err
+	}
+	later := c.settle()
+	if len(c.rows) == 0 {
+		return Manifest{}, nothingLeft(c.counts)
+	}
+
+	tell(StageGraph, 0, 0)
+	if err := saveGraph(s.path(graphFile), c); err != nil {
+		return Manifest{}, err
+	}
+	tell(StageCatalog, 0, 0)
+	if err := catalog.dropReviews(ctx, later); err != nil {
+		return Manifest{}, err
+	}
+	if err := c.describe(reader.Wider); err != nil {
+		return Manifest{}, err
+	}
+	reviews, content, err := catalog.finish(ctx)
+	if err != nil {
+		return Manifest{}, err
+	}
+	c.counts.Reviews = reviews
+	if err := spool.remove(); err != nil {
+		return Manifest{}, err
+	}
+
+	tell(StageSync, 0, 0)
+	m := Manifest{
+		Version: Version,
+		Name:    cfg.Name,
+		Tool:    cfg.Tool,
+		Recipe:  Recipe{Format: reader.Name, Columns: maps.Clone(cfg.Columns), TimeLayout: cfg.TimeLayout},
+		Source:  c.source,
+		Counts:  c.counts,
+		Notes:   c.notes(),
+	}
+	m.First, m.Last, m.Ratings = c.spans()
+	if m.Graph, err = store(ctx, s.path(graphFile)); err != nil {
+		return Manifest{}, err
+	}
+	if m.Catalog, err = store(ctx, s.path(catalogFile)); err != nil {
+		return Manifest{}, err
+	}
+	m.Catalog.Content = content
+	b, err := m.encode()
+	if err != nil {
+		return Manifest{}, err
+	}
+	if err := os.WriteFile(s.path(manifestFile), b, 0o644); err != nil {
+		return Manifest{}, err
+	}
+	_, err = store(ctx, s.path(manifestFile))
+	return m, err
+}
+
+func saveGraph(path string, c *collector) error {
+	g, err := graph.Build(c.log())
+	if err != nil {
+		return err
+	}
+	return errors.Join(g.Save(path), g.Close())
+}
+
+// nothingLeft says why a source made no interaction.
+func nothingLeft(counts Counts) error {
+	if counts.Rows == 0 {
+		return errors.New("the source has no interactions")
+	}
+	var why []string
+	for _, reason := range slices.Sorted(maps.Keys(counts.Dropped)) {
+		if n := counts.Dropped[reason]; n > 0 {
+			why = append(why, fmt.Sprintf("%s: %d", reason, n))
+		}
+	}
+	return fmt.Errorf("none of the %d rows can be used (%s)", counts.Rows, strings.Join(why, ", "))
+}
+
+// notes are what the reader noted and what the counts do not tell by
+// themselves.
+func (c *collector) notes() []string {
+	notes := []string{}
+	for _, f := range c.source {
+		for _, n := range f.Notes {
+			notes = append(notes, f.Name+": "+n)
+		}
+	}
+	n := c.counts
+	if n.UserRecords > 0 && c.known < n.Users {
+		notes = append(notes, fmt.Sprintf("%d of %d users have a user record; the others are known by their interactions only", c.known, n.Users))
+	}
+	if n.ItemRecords == 0 {
+		notes = append(notes, "the source describes no items: their ids stand for titles")
+	}
+	if n.LeftOut > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d described items have no interaction and are left out: the item file is wider than the collection", n.LeftOut, n.ItemRecords))
+	}
+	return notes
+}
+
+// spans returns the first and the last time and what ratings there are.
+func (c *collector) spans() (first, last time.Time, ratings Ratings) {
+	from, to := int64(math.MaxInt64), int64(math.MinInt64)
+	rated := 0
+	for _, e := range c.rows {
+		from, to = min(from, e.time), max(to, e.time)
+		if e.rating == 0 {
+			continue
+		}
+		if rated == 0 {
+			ratings.Min, ratings.Max = e.rating, e.rating
+		}
+		rated++
+		ratings.Min, ratings.Max = min(ratings.Min, e.rating), max(ratings.Max, e.rating)
+	}
+	ratings.Share = float64(rated) / float64(len(c.rows))
+	return time.Unix(from, 0).UTC(), time.Unix(to, 0).UTC(), ratings
+}
+
+// checkName reports what is wrong with the name of a data set.
+func checkName(name string) error {
+	switch {
+	case name == "", name == ".", name == string(filepath.Separator):
+		return fmt.Errorf("%q is no name for a data set", name)
+	case len(name) > 200, !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("%q is no name for a data set: want at most 200 bytes of UTF-8 without control characters", name)
+	}
+	return nil
+}
