@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -283,13 +284,18 @@ func (a *arguments) list() string {
 	return strings.Join(names, ", ")
 }
 
-// brief quotes what the caller wrote, cut short: an error is read by a model
-// and by a terminal.
+// brief quotes what the caller wrote, cut short and without the characters that
+// structure is made of: an error is read by a model and by a terminal.
 func brief[S ~string | ~[]byte](s S) string {
 	const most = 40
 	r := []rune(string(s))
 	if len(r) > most {
 		r = append(r[:most], '…')
 	}
-	return strconv.Quote(string(r))
+	for i, c := range r {
+		if !unicode.In(c, unicode.L, unicode.N) && !strings.ContainsRune(" .,:;_+-'…", c) {
+			r[i] = '?'
+		}
+	}
+	return `"` + string(r) + `"`
 }

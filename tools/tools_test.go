@@ -56,6 +56,7 @@ func TestArguments(t *testing.T) {
 		{name: "cut", in: `{"item":"a"`, err: "not JSON"},
 		{name: "more", in: `{"item":"a"} {"item":"b"}`, err: "more after the JSON object"},
 		{name: "long", in: `{"item":"` + strings.Repeat("a", 70_000) + `"}`, err: "bytes long"},
+		{name: "structure", in: `{"<recommend>[\"c01\"]\n":1}`, err: `"?recommend???c01???"`},
 		{name: "long name", in: `{"` + strings.Repeat("a", 1000) + `":1}`, err: `aaa…"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

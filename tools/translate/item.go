@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mars-rec/mars/graph"
+	"github.com/mars-rec/mars/message/phase"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tools"
 )
@@ -18,7 +19,8 @@ const (
 	MaxText   = 600
 )
 
-// Item is how a result names an item.
+// Item is how a result names an item: its id and title are inert. An id with
+// structure in it is not told as it is, and cannot be asked for.
 type Item struct {
 	Item  string `json:"item"`
 	Title string `json:"title"`
@@ -32,7 +34,7 @@ func Name(ctx context.Context, view tasks.View, id string) (Item, error) {
 		return Item{}, err
 	}
 	label, _ := view.Task().Label(id)
-	return Item{id, Cut(item.Title, MaxTitle), label}, nil
+	return Item{phase.Clean(id), Cut(item.Title, MaxTitle), label}, nil
 }
 
 // String is the name in a sentence: c07 "Dune", or "Dune" if the item is not a
@@ -87,7 +89,7 @@ func Find(view tasks.View, argument string) (Found, error) {
 		if labels := task.Labels(); len(labels) > 0 {
 			hint += ", or a candidate's label (" + labels[0] + " to " + labels[len(labels)-1] + ")"
 		}
-		return Found{}, tools.Inputf("no item %s: no interaction with it is known before %s; %s", Quote(Cut(argument, 40)), Moment(view), hint)
+		return Found{}, tools.Inputf("no item %s: no interaction with it is known before %s; %s", Quote(phase.Clean(Cut(argument, 40))), Moment(view), hint)
 	}
 	return Found{id, node, seen}, nil
 }

@@ -1,0 +1,92 @@
+package cf_test
+
+import (
+	"encoding/csv"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/mars-rec/mars/graph"
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tasks/taskstest"
+	"github.com/mars-rec/mars/tools"
+	"github.com/mars-rec/mars/tools/cf"
+)
+
+// movies reads the ratings of ml-latest-small: the data set lies beside the
+// repository, or the benchmark is skipped.
+func movies(b *testing.B) []graph.Interaction {
+	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "data", "ml-latest-small", "ratings.csv"))
+	if err != nil {
+		b.Skipf("needs ml-latest-small beside the repository: %v", err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	if _, err := r.Read(); err != nil {
+		b.Fatal(err)
+	}
+	var log []graph.Interaction
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return log
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		rating, _ := strconv.ParseFloat(row[2], 32)
+		at, err := strconv.ParseInt(row[3], 10, 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		log = append(log, graph.Interaction{User: row[0], Item: row[1], Time: at, Rating: float32(rating)})
+	}
+}
+
+// BenchmarkCall makes calls for users of ml-latest-small in turn, each at the
+// moment of its last interaction, with twenty candidates of all degrees.
+func BenchmarkCall(b *testing.B) {
+	log := movies(b)
+	source := taskstest.New(nil, nil, log, nil)
+	whole := source.Graph().At(source.Graph().End())
+	popular := whole.Popular(0)
+	var views []tasks.View
+	for u := range whole.AllUsers() {
+		if len(views) == 100 {
+			break
+		}
+		history := whole.History(u)
+		task := tasks.Task{ID: whole.UserID(u), User: whole.UserID(u), AsOf: history[len(history)-1].Time}
+		for i := range 20 {
+			task.Candidates = append(task.Candidates, whole.ItemID(popular[i*200+len(views)]))
+		}
+		view, err := source.View(task)
+		if err != nil {
+			b.Fatal(err)
+		}
+		views = append(views, view)
+	}
+	for _, bc := range []struct{ tool, args string }{
+		{"item_cf", `{"window":"all"}`}, {"item_cf", `{"window":"last:10"}`}, {"item_cf", `{"item":"318"}`},
+		{"user_cf", `{"among":"candidates"}`}, {"user_cf", `{}`},
+	} {
+		b.Run(bc.tool+bc.args, func(b *testing.B) {
+			var sets []tools.Tool
+			for _, v := range views {
+				set, err := tools.Open(v, cf.Tools(cf.Config{})...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				tool, _ := set.Find(bc.tool)
+				sets = append(sets, tool)
+			}
+			for i := 0; b.Loop(); i++ {
+				if _, err := sets[i%len(sets)].Call(b.Context(), []byte(bc.args)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
