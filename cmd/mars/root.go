@@ -30,7 +30,9 @@ trains a small student.`),
 	for _, g := range []struct {
 		id, title string
 		commands  []*cobra.Command
-	}{} {
+	}{
+		{"data", "Data:", []*cobra.Command{importCommand(a)}},
+	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.commands {
 			c.GroupID = g.id

@@ -18,7 +18,7 @@ import (
 type collector struct {
 	ctx     context.Context // of the one import that it serves
 	items   *spool
-	catalog *writer
+	catalog *catalogWriter
 
 	itemIDs, userIDs numbering
 	records          map[uint32]int64 // spool offset of every described item
@@ -60,7 +60,7 @@ func (n *numbering) of(id string) uint32 {
 	return k
 }
 
-func newCollector(ctx context.Context, items *spool, catalog *writer) *collector {
+func newCollector(ctx context.Context, items *spool, catalog *catalogWriter) *collector {
 	c := &collector{ctx: ctx, items: items, catalog: catalog,
 		records: map[uint32]int64{}, names: map[uint32]string{}, drops: map[string]map[Reason]int{}}
 	c.counts.Dropped = map[Reason]int{}

@@ -92,7 +92,7 @@ func assemble(ctx context.Context, s *staging, reader Reader, source string, cfg
 		return Manifest{}, err
 	}
 	defer spool.close()
-	catalog, err := newWriter(ctx, s.path(catalogFile))
+	catalog, err := newCatalogWriter(ctx, s.path(catalogFile))
 	if err != nil {
 		return Manifest{}, err
 	}

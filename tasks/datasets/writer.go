@@ -57,10 +57,10 @@ CREATE INDEX reviews_of_item ON reviews (item, time DESC, user);
 INSERT INTO words (words) VALUES ('optimize');
 `
 
-// writer fills the catalog of a data set that is being made, in one
+// catalogWriter fills the catalog of a data set that is being made, in one
 // transaction. The file is worth nothing until finish has returned, so nothing
 // is paid for safety before.
-type writer struct {
+type catalogWriter struct {
 	db    *sql.DB
 	tx    *sql.Tx
 	items int
@@ -71,15 +71,15 @@ type writer struct {
 	rows    *json.Encoder
 }
 
-// newWriter starts a catalog at a path where no file is.
-func newWriter(ctx context.Context, path string) (*writer, error) {
+// newCatalogWriter starts a catalog at a path where no file is.
+func newCatalogWriter(ctx context.Context, path string) (*catalogWriter, error) {
 	db, err := sql.Open("sqlite", fileURI(path, "_pragma=journal_mode(OFF)", "_pragma=synchronous(OFF)",
 		"_pragma=locking_mode(EXCLUSIVE)", "_pragma=page_size(8192)", "_pragma=cache_size(-65536)"))
 	if err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	db.SetMaxOpenConns(1)
-	w := &writer{db: db, content: sha256.New()}
+	w := &catalogWriter{db: db, content: sha256.New()}
 	w.rows = json.NewEncoder(w.content)
 	w.rows.SetEscapeHTML(false)
 	if err := w.begin(ctx); err != nil {
@@ -89,7 +89,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 	return w, nil
 }
 
-func (w *writer) begin(ctx context.Context) error {
+func (w *catalogWriter) begin(ctx context.Context) error {
 	if _, err := w.db.ExecContext(ctx, schema); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (w *writer) begin(ctx context.Context) error {
 }
 
 // review adds the text of a row. Rows ascend.
-func (w *writer) review(row int, in graph.Interaction, text string) error {
+func (w *catalogWriter) review(row int, in graph.Interaction, text string) error {
 	if _, err := w.putReview.Exec(row, in.User, in.Item, in.Time, in.Rating, text); err != nil {
 		return fmt.Errorf("catalog: review of %s by %s: %w", in.Item, in.User, err)
 	}
@@ -123,7 +123,7 @@ func (w *writer) review(row int, in graph.Interaction, text string) error {
 
 // dropReviews removes the reviews of rows that turned out to be later events
 // of their pair.
-func (w *writer) dropReviews(ctx context.Context, rows []int) error {
+func (w *catalogWriter) dropReviews(ctx context.Context, rows []int) error {
 	drop, err := w.tx.PrepareContext(ctx, `DELETE FROM reviews WHERE row = ?`)
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)
@@ -138,7 +138,7 @@ func (w *writer) dropReviews(ctx context.Context, rows []int) error {
 }
 
 // item adds an item and its words. Ids ascend.
-func (w *writer) item(item tasks.Item) error {
+func (w *catalogWriter) item(item tasks.Item) error {
 	w.items++
 	categories, creators := list(item.Categories), list(item.Creators)
 	if _, err := w.putItem.Exec(item.ID, item.Title, categories, creators, item.Year, item.Text); err != nil {
@@ -152,7 +152,7 @@ func (w *writer) item(item tasks.Item) error {
 }
 
 // user adds a user. Ids ascend, and come after all items.
-func (w *writer) user(user tasks.User) error {
+func (w *catalogWriter) user(user tasks.User) error {
 	if _, err := w.putUser.Exec(user.ID, user.Name); err != nil {
 		return fmt.Errorf("catalog: user %s: %w", user.ID, err)
 	}
@@ -160,7 +160,7 @@ func (w *writer) user(user tasks.User) error {
 }
 
 // hashed takes a row into the hash of the content.
-func (w *writer) hashed(table string, row any) error {
+func (w *catalogWriter) hashed(table string, row any) error {
 	if err := w.rows.Encode([]any{table, row}); err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
@@ -169,7 +169,7 @@ func (w *writer) hashed(table string, row any) error {
 
 // finish ends the catalog and returns the number of its reviews and the hash
 // of its content.
-func (w *writer) finish(ctx context.Context) (reviews int, content string, err error) {
+func (w *catalogWriter) finish(ctx context.Context) (reviews int, content string, err error) {
 	if reviews, err = w.hashReviews(ctx); err != nil {
 		return 0, "", fmt.Errorf("catalog: %w", err)
 	}
@@ -185,7 +185,7 @@ func (w *writer) finish(ctx context.Context) (reviews int, content string, err e
 	return reviews, hex.EncodeToString(w.content.Sum(nil)), nil
 }
 
-func (w *writer) hashReviews(ctx context.Context) (int, error) {
+func (w *catalogWriter) hashReviews(ctx context.Context) (int, error) {
 	rows, err := w.tx.QueryContext(ctx, `SELECT user, item, time, rating, text FROM reviews ORDER BY row`)
 	if err != nil {
 		return 0, err
@@ -206,7 +206,7 @@ func (w *writer) hashReviews(ctx context.Context) (int, error) {
 }
 
 // abandon gives the catalog up. After finish it does nothing.
-func (w *writer) abandon() {
+func (w *catalogWriter) abandon() {
 	// With the journal off a rollback leaves the file undefined; it is removed
 	// with its directory.
 	_ = w.tx.Rollback()

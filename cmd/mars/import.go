@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/tasks/datasets"
+)
+
+// importFlags are what an import is told.
+type importFlags struct {
+	format, in, out string
+	columns         []string
+	cfg             datasets.ImportConfig
+}
+
+func importCommand(a *app) *cobra.Command {
+	var f importFlags
+	c := &cobra.Command{
+		Use:   "import --in PATH --out DIR",
+		Short: "Read an interaction log into a data set directory",
+		Long: strings.TrimSpace(`
+Read an interaction log, with what it says of items and users, into a data set
+directory: the user-item graph, a catalog and a manifest. DIR appears whole, or
+not at all. What cannot be used is dropped, counted, and told with its reason;
+of a user's events with the same item the earliest stays.
+
+Formats (gzip and zstd are read as they are):
+` + formatList()),
+		Example: `  mars import --in ml-latest-small --out data/ml
+  mars import --format amazon-2018 --in Gift_Cards_5.json.gz --out data/gifts
+  mars import --format csv --in log.csv --out data/log --map user=member --map item=sku --map time=at`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.importSource(c.Context(), f) },
+	}
+	c.Flags().StringVar(&f.format, "format", "auto", "format of the source; auto recognises it")
+	c.Flags().StringVar(&f.in, "in", "", "file or folder to read")
+	c.Flags().StringVar(&f.out, "out", "", "data set directory to make")
+	c.Flags().StringVar(&f.cfg.Name, "name", "", "name of the data set in tasks (default: the last part of --out)")
+	c.Flags().StringArrayVar(&f.columns, "map", nil, "role=column of a plain table, once per role: user, item, rating, time, review, title, categories, creators, year, text, name")
+	c.Flags().StringVar(&f.cfg.TimeLayout, "time-layout", "", "how times are written, as in Go's package time: 2006-01-02 15:04")
+	c.Flags().BoolVar(&f.cfg.Replace, "force", false, "replace the data set that is there")
+	return c
+}
+
+// formatList describes the formats for the help.
+func formatList() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, r := range datasets.Readers() {
+		fmt.Fprintf(w, "  %s\t%s\n", r.Name, r.About)
+	}
+	w.Flush()
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// importSource is the command.
+func (a *app) importSource(ctx context.Context, f importFlags) error {
+	var err error
+	if f.in == "" || f.out == "" {
+		return &fault{err: errors.New("import needs --in PATH and --out DIR"), kind: "usage", hint: "see mars import --help"}
+	}
+	if f.cfg.Columns, err = columnMap(f.columns); err != nil {
+		return err
+	}
+	if _, err := os.Stat(f.in); err != nil {
+		return hinted(fmt.Errorf("--in: %w", err), "name the file or folder with the data")
+	}
+	reader, err := a.pickReader(f)
+	if err != nil {
+		return err
+	}
+	f.cfg.Tool = buildVersion()
+	p := a.progress("import", 0, byteSize)
+	var read int64
+	f.cfg.Progress = func(stage string, done, total int64) {
+		if stage != datasets.StageRead {
+			p.Extra("writing: %s", stage)
+			return
+		}
+		p.Total(total)
+		p.Add(done - read)
+		read = done
+	}
+	m, err := datasets.Import(ctx, reader, f.in, f.out, f.cfg)
+	if err == nil {
+		p.Extra("written")
+	}
+	p.Close()
+	if err != nil {
+		return importHint(err, f)
+	}
+	if err := a.print(m, func(w io.Writer) { writeManifest(w, f.out, m) }); err != nil {
+		return err
+	}
+	if !a.json {
+		for _, note := range m.Notes {
+			a.notef("note: %s", printable(note))
+		}
+		a.notef("next: mars tasks --data %s --out tasks.jsonl --gold gold.jsonl", f.out)
+	}
+	return nil
+}
+
+// pickReader returns the reader of the format that is named or recognised.
+func (a *app) pickReader(f importFlags) (datasets.Reader, error) {
+	if f.format != "auto" {
+		reader, err := datasets.Find(f.format)
+		if err != nil {
+			return reader, &fault{err: err, kind: "usage", hint: "see mars import --help"}
+		}
+		return reader, nil
+	}
+	reader, why, err := datasets.Detect(f.in)
+	if err != nil {
+		return reader, hinted(err, "mars import --help lists the formats")
+	}
+	if !a.json {
+		a.notef("format: %s (%s)", reader.Name, printable(why))
+	}
+	return reader, nil
+}
+
+// columnMap reads role=column pairs.
+func columnMap(pairs []string) (map[string]string, error) {
+	var columns map[string]string
+	for _, pair := range pairs {
+		role, column, ok := strings.Cut(pair, "=")
+		if !ok || role == "" || column == "" {
+			return nil, usagef("--map %q: want role=column, as in --map user=member", pair)
+		}
+		if _, twice := columns[role]; twice {
+			return nil, usagef("--map names the role %s twice", role)
+		}
+		if columns == nil {
+			columns = map[string]string{}
+		}
+		columns[role] = column
+	}
+	return columns, nil
+}
+
+// importHint adds what to do about an import that did not work.
+func importHint(err error, f importFlags) error {
+	var format *datasets.FormatError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return hinted(fmt.Errorf("import %s: interrupted", f.in), "nothing was written; the same command starts again")
+	case errors.Is(err, datasets.ErrExists):
+		return hinted(err, "--force replaces it")
+	case errors.As(err, &format) && f.format != "auto":
+		return hinted(err, "is it the right file, whole? --format auto recognises the format")
+	case errors.As(err, &format):
+		return hinted(err, "is it the right file, whole? --format names the format")
+	case errors.Is(err, fs.ErrPermission):
+		return hinted(err, "check who may read %s and write beside %s", f.in, f.out)
+	}
+	return err
+}
+
+// writeManifest tells a person what was imported.
+func writeManifest(w io.Writer, dir string, m datasets.Manifest) {
+	n := m.Counts
+	fmt.Fprintf(w, "%s: %s, %s to %s\n", filepath.Clean(dir), m.Recipe.Format, m.First.Format("2006-01-02"), m.Last.Format("2006-01-02"))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	row := func(label string, count int, remark string) {
+		fmt.Fprintf(t, "%s\t%s\t", label, thousands(int64(count)))
+		if remark != "" {
+			fmt.Fprintf(t, "  %s", remark)
+		}
+		fmt.Fprintln(t)
+	}
+	rated := "no ratings"
+	if m.Ratings.Share > 0 {
+		rated = fmt.Sprintf("%.1f%% rated, %g to %g", 100*m.Ratings.Share, m.Ratings.Min, m.Ratings.Max)
+	}
+	row("interactions", n.Interactions, rated)
+	row("users", n.Users, remark(n.UserRecords, "user records"))
+	row("items", n.Items, remark(n.IdleItems, "without an interaction"))
+	row("reviews", n.Reviews, "")
+	row("rows read", n.Rows, "")
+	row("dropped", n.Rows-n.Interactions, "")
+	reasons := make([]datasets.Reason, 0, len(n.Dropped))
+	for reason, count := range n.Dropped {
+		if count > 0 {
+			reasons = append(reasons, reason)
+		}
+	}
+	slices.Sort(reasons)
+	for _, reason := range reasons {
+		row(string(reason), n.Dropped[reason], "")
+	}
+	t.Flush()
+}
+
+// remark is what is said behind a count, where there is something to say.
+func remark(count int, what string) string {
+	if count == 0 {
+		return ""
+	}
+	return thousands(int64(count)) + " " + what
+}
+
+// buildVersion is the version of this program, as the toolchain stamped it.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
