@@ -11,19 +11,19 @@ import (
 // This schema and the others are strict: every property is required and none
 // other is allowed, as servers with constrained decoding ask.
 func PlanSchema(roles []string) json.RawMessage {
-	return object(
+	return objectSchema(
 		property{"summary", `{"type":"string"}`},
-		property{"subtasks", list(subtaskSchema(roles))},
+		property{"subtasks", listSchema(subtaskSchema(roles))},
 	)
 }
 
 // AnalysisSchema is the JSON Schema of the [Analysis] of a role: what the
 // model writes of it, so without evidence.
 func AnalysisSchema(role string) json.RawMessage {
-	return object(
+	return objectSchema(
 		property{"role", fmt.Sprintf(`{"type":"string","const":%s}`, text(role))},
 		property{"summary", `{"type":"string"}`},
-		property{"claims", list(`{"type":"string"}`)},
+		property{"claims", listSchema(`{"type":"string"}`)},
 	)
 }
 
@@ -31,10 +31,10 @@ func AnalysisSchema(role string) json.RawMessage {
 // to the roles. Subtasks are required here, and empty where the verdict is
 // accept.
 func ReflectionSchema(roles []string) json.RawMessage {
-	return object(
+	return objectSchema(
 		property{"verdict", fmt.Sprintf(`{"type":"string","enum":[%s,%s]}`, text(string(Accept)), text(string(Revise)))},
-		property{"issues", list(`{"type":"string"}`)},
-		property{"subtasks", list(subtaskSchema(roles))},
+		property{"issues", listSchema(`{"type":"string"}`)},
+		property{"subtasks", listSchema(subtaskSchema(roles))},
 	)
 }
 
@@ -42,7 +42,7 @@ func ReflectionSchema(roles []string) json.RawMessage {
 // label stands twice is more than schemas for constrained decoding can say:
 // [ParseRecommend] sees to it.
 func RecommendSchema(labels []string) json.RawMessage {
-	return object(
+	return objectSchema(
 		property{"ranking", fmt.Sprintf(`{"type":"array","items":{"type":"string","enum":%s},"minItems":%d,"maxItems":%d}`,
 			texts(labels), len(labels), len(labels))},
 		property{"justification", `{"type":"string"}`},
@@ -51,11 +51,11 @@ func RecommendSchema(labels []string) json.RawMessage {
 
 // SummarySchema is the JSON Schema of a [Summary].
 func SummarySchema() json.RawMessage {
-	return object(property{"summary", `{"type":"string"}`})
+	return objectSchema(property{"summary", `{"type":"string"}`})
 }
 
 func subtaskSchema(roles []string) string {
-	return string(object(
+	return string(objectSchema(
 		property{"role", fmt.Sprintf(`{"type":"string","enum":%s}`, texts(roles))},
 		property{"goal", `{"type":"string"}`},
 		property{"collaborative", `{"type":"boolean"}`},
@@ -65,9 +65,9 @@ func subtaskSchema(roles []string) string {
 // property is a name and a schema as JSON.
 type property struct{ name, schema string }
 
-// object writes the properties in the order given, which is the order in which
+// objectSchema writes the properties in the order given, which is the order in which
 // constrained decoding makes the model write them.
-func object(properties ...property) json.RawMessage {
+func objectSchema(properties ...property) json.RawMessage {
 	var all, names []byte
 	for i, p := range properties {
 		if i > 0 {
@@ -79,7 +79,7 @@ func object(properties ...property) json.RawMessage {
 	return fmt.Appendf(nil, `{"type":"object","properties":{%s},"required":[%s],"additionalProperties":false}`, all, names)
 }
 
-func list(items string) string { return `{"type":"array","items":` + items + `}` }
+func listSchema(items string) string { return `{"type":"array","items":` + items + `}` }
 
 func text(s string) []byte {
 	b, _ := message.Marshal(s) // a string always has a JSON form
