@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/trajectories"
+)
+
+// Summary is a run as a list shows it. The counts are those of the run's log
+// when it ended; while it is at work only Messages counts, its facts.
+type Summary struct {
+	trajectories.Run
+	Messages int           `json:"messages"`
+	Calls    int           `json:"calls"` // of models
+	Tools    int           `json:"tools"` // calls of tools
+	Usage    message.Usage `json:"usage"` // as far as providers told
+	Models   []string      `json:"models"`
+}
+
+// page is how many rows a reader takes at once: it never holds the database
+// while its caller works.
+const page = 512
+
+// Runs yields all runs in the order of their tasks. Each page of it is a read
+// of its own, so that a long walk does not keep the writer's log from being
+// moved into the database.
+func (s *Store) Runs(ctx context.Context) iter.Seq2[Summary, error] {
+	return func(yield func(Summary, error) bool) {
+		after := int64(0)
+		for {
+			rows, err := readRuns(ctx, s.readers, `WHERE number > ? ORDER BY number LIMIT ?`, after, page)
+			if err != nil {
+				yield(Summary{}, err)
+				return
+			}
+			for _, row := range rows {
+				sum, err := s.summary(row)
+				if !yield(sum, err) || err != nil {
+					return
+				}
+				after = row.number
+			}
+			if len(rows) < page {
+				return
+			}
+		}
+	}
+}
+
+// Run returns one run; where there is none it is fs.ErrNotExist.
+func (s *Store) Run(ctx context.Context, id string) (Summary, error) {
+	row, err := s.find(ctx, id)
+	if err != nil {
+		return Summary{}, err
+	}
+	return s.summary(row)
+}
+
+// Count returns the number of runs by status.
+func (s *Store) Count(ctx context.Context) (map[trajectories.Status]int, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT status, count(*) FROM run GROUP BY status`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	counts := map[trajectories.Status]int{}
+	for rows.Next() {
+		var status trajectories.Status
+		var n int
+		if err := rows.Scan(&status, &n); err != nil {
+			return nil, err
+		}
+		counts[status] = n
+	}
+	return counts, rows.Err()
+}
+
+// Trajectory returns a run with its log. A run that is not done has the log as
+// far as it is written: its facts, and after a failure what else was said.
+// What is not as it was written is [ErrDamaged], with the ID of the message.
+func (s *Store) Trajectory(ctx context.Context, id string) (*trajectories.Trajectory, error) {
+	row, err := s.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := s.summary(row)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := readEnvelopes(ctx, s.readers, row.number, row.id)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", id, err)
+	}
+	t := &trajectories.Trajectory{Run: sum.Run, Log: make([]message.Envelope, len(rows))}
+	for i, r := range rows {
+		if t.Log[i], err = r.envelope(); err != nil {
+			return nil, fmt.Errorf("run %s: message %s: %w: %w", id, r.id, ErrDamaged, err)
+		}
+	}
+	trajectories.Sort(t.Log)
+	if t.Run.Status == trajectories.Done && trajectories.Seal(t.Log) != t.Run.Seal {
+		return nil, fmt.Errorf("run %s: %w: its log is not the one that was sealed", id, ErrDamaged)
+	}
+	return t, nil
+}
+
+// Trajectories yields the done runs with their logs, in the order of their
+// tasks.
+func (s *Store) Trajectories(ctx context.Context) iter.Seq2[*trajectories.Trajectory, error] {
+	return func(yield func(*trajectories.Trajectory, error) bool) {
+		for sum, err := range s.Runs(ctx) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if sum.Status != trajectories.Done {
+				continue
+			}
+			t, err := s.Trajectory(ctx, sum.ID)
+			if !yield(t, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) find(ctx context.Context, id string) (runRow, error) {
+	rows, err := readRuns(ctx, s.readers, `WHERE id = ?`, id)
+	if err != nil {
+		return runRow{}, err
+	}
+	if len(rows) == 0 {
+		return runRow{}, fmt.Errorf("the store has no run %q: %w", id, fs.ErrNotExist)
+	}
+	return rows[0], nil
+}
+
+func (s *Store) summary(row runRow) (Summary, error) {
+	sum := Summary{Messages: row.now, Calls: row.calls, Tools: row.tools,
+		Usage: message.Usage{InputTokens: row.inputTokens, OutputTokens: row.outputTokens, CachedTokens: row.cach}}
+	sum.Run = trajectories.Run{ID: row.id, Status: row.status, Attempts: row.attempts, Cause: row.cause, Seal: row.seal, Manifest: s.manifest}
+	var task tasks.Task
+	err := errors.Join(json.Unmarshal([]byte(row.task), &task),
+		json.Unmarshal([]byte(row.ranking), &sum.Ranking), json.Unmarshal([]byte(row.models), &sum.Models))
+	if err != nil {
+		return sum, fmt.Errorf("run %s: %w: %w", row.id, ErrDamaged, err)
+	}
+	sum.Task = task
+	return sum, nil
+}
+
+// readRuns reads rows of runs and checks their hashes.
+func readRuns(ctx context.Context, db querier, where string, args ...any) ([]runRow, error) {
+	rows, err := db.QueryContext(ctx, `SELECT number, id, task, status, attempts, cause, ranking, seal,
+		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, hash,
+		CASE status WHEN 'running' THEN (SELECT count(*) FROM envelope WHERE envelope.run = run.number) ELSE messages END
+		FROM run `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []runRow
+	for rows.Next() {
+		var r runRow
+		var hash string
+		if err := rows.Scan(&r.number, &r.id, &r.task, &r.status, &r.attempts, &r.cause, &r.ranking, &r.seal,
+			&r.messages, &r.calls, &r.tools, &r.inputTokens, &r.outputTokens, &r.cach, &r.models, &hash, &r.now); err != nil {
+			return nil, err
+		}
+		if r.digest() != hash {
+			return nil, fmt.Errorf("run %s: %w: its row is not as it was written", r.id, ErrDamaged)
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// readEnvelopes reads the rows of a run in the order in which they were
+// written, and checks their hashes up to the first that is wrong.
+func readEnvelopes(ctx context.Context, db querier, number int64, id string) ([]envelopeRow, error) {
+	var out []envelopeRow
+	chain := chainStart(id)
+	err := eachEnvelope(ctx, db, number, func(r envelopeRow) error {
+		if want := r.chained(chain); string(want) != string(r.hash) || r.seq != int64(len(out))+1 {
+			return fmt.Errorf("message %s: %w: it is not as it was written, or one before it is missing", r.id, ErrDamaged)
+		}
+		chain = r.hash
+		out = append(out, r)
+		return nil
+	})
+	return out, err
+}
+
+// eachEnvelope visits the rows of a run in the order in which they were written.
+func eachEnvelope(ctx context.Context, db querier, number int64, visit func(envelopeRow) error) error {
+	rows, err := db.QueryContext(ctx, `SELECT run, seq, id, kind, sender, recipient, refs, meta, fact, coalesce(envelope.body, body.text), envelope.hash
+		FROM envelope LEFT JOIN body ON body.number = envelope.shared WHERE run = ? ORDER BY seq`, number)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r envelopeRow
+		var body sql.NullString
+		if err := rows.Scan(&r.run, &r.seq, &r.id, &r.kind, &r.sender, &r.recipient, &r.refs, &r.meta, &r.fact, &body, &r.hash); err != nil {
+			return err
+		}
+		r.body = body.String
+		if err := visit(r); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

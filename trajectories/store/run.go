@@ -1,0 +1,336 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tools"
+	"github.com/mars-rec/mars/trajectories"
+)
+
+// maxBody is the largest body that a store takes, in bytes.
+const maxBody = 16 << 20
+
+// Run is one run that is being written. It is the run's [message.Log] and its
+// agents.Record, and safe for concurrent use. Exactly one of Seal and Fail
+// ends it; a Run that is dropped instead counts as interrupted, and [Store.Begin]
+// goes on with it.
+type Run struct {
+	store  *Store
+	record *trajectories.Record
+
+	mu    sync.Mutex
+	row   runRow
+	ended bool
+	seq   int64  // of the last envelope that is written or queued
+	chain []byte // its hash
+	at    map[message.ID]message.Envelope
+	facts map[message.ID]bool // recorded before; true once the run has said them again
+}
+
+// Begin opens the run of a task: a new one, or one that was interrupted or has
+// failed, whose facts are then known. Of a run that is done it returns
+// [ErrDone]. A run that is begun again is taken from whoever held it in this
+// process.
+func (s *Store) Begin(ctx context.Context, task tasks.Task) (*Run, error) {
+	r, err := s.begin(ctx, task)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", task.ID, err)
+	}
+	return r, nil
+}
+
+func (s *Store) begin(ctx context.Context, task tasks.Task) (*Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writer == nil {
+		return nil, errors.New("the store is open for reading only")
+	}
+	if before := s.live[task.ID]; before != nil {
+		before.end()
+		done := make(chan error, 1)
+		if err := s.writer.put(ctx, write{done: done}); err != nil {
+			return nil, err
+		}
+		if err := wait(ctx, done); err != nil { // now what it had queued can be read
+			return nil, err
+		}
+		delete(s.live, task.ID)
+	}
+	row, isNew, err := s.row(ctx, task)
+	if err != nil {
+		return nil, err
+	}
+	if row.status == trajectories.Done {
+		return nil, ErrDone
+	}
+	r := &Run{store: s, row: *row, chain: chainStart(row.id), at: map[message.ID]message.Envelope{}, facts: map[message.ID]bool{}}
+	w := write{run: row.id}
+	known := &trajectories.Trajectory{}
+	if !isNew {
+		rows, err := readEnvelopes(ctx, s.readers, row.number, row.id)
+		if err != nil {
+			return nil, err
+		}
+		for _, stored := range rows {
+			if !stored.fact { // facts come first: from here on it is what followed from them
+				w.trim = &trim{run: row.number, rows: r.seq, chain: r.chain}
+				break
+			}
+			e, err := stored.envelope()
+			if err != nil {
+				return nil, err
+			}
+			r.seq, r.chain = stored.seq, stored.hash
+			r.at[e.ID], r.facts[e.ID] = e, false
+			known.Log = append(known.Log, e)
+		}
+	}
+	trajectories.Sort(known.Log)
+	r.record = trajectories.Resume(known)
+	r.row.status, r.row.cause, r.row.attempts = trajectories.Running, "", r.row.attempts+1
+	w.runs = []runRow{r.row}
+	if err := s.writer.put(ctx, w); err != nil {
+		return nil, err
+	}
+	if isNew {
+		s.next++
+	}
+	s.live[task.ID] = r
+	return r, nil
+}
+
+// row finds the row of the task's run, or makes a pending one.
+func (s *Store) row(ctx context.Context, task tasks.Task) (row *runRow, isNew bool, err error) {
+	if s.writer == nil {
+		return nil, false, errors.New("the store is open for reading only")
+	}
+	if err := task.Check(); err != nil {
+		return nil, false, err
+	}
+	text, err := message.Marshal(task)
+	if err != nil {
+		return nil, false, err
+	}
+	rows, err := readRuns(ctx, s.readers, `WHERE id = ?`, task.ID)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(rows) == 0 {
+		return &runRow{number: s.next, id: task.ID, task: string(text), status: trajectories.Pending, ranking: "[]", models: "[]"}, true, nil
+	}
+	if rows[0].task != string(text) {
+		return nil, false, fmt.Errorf("the store holds another task under the id %s", task.ID)
+	}
+	return &rows[0], false, nil
+}
+
+// end makes the run refuse everything from now on.
+func (r *Run) end() {
+	r.mu.Lock()
+	r.ended = true
+	r.mu.Unlock()
+}
+
+// Append implements [message.Log]. A fact is queued to be written, and with
+// [Config.Step] waited for; other messages are kept until the run ends.
+func (r *Run) Append(ctx context.Context, e message.Envelope) error {
+	if err := check(e); err != nil {
+		return fmt.Errorf("run %s: append %s: %w", r.row.id, e.ID, err)
+	}
+	done, err := r.append(ctx, e)
+	if err == nil && done != nil {
+		err = wait(ctx, done)
+	}
+	if err != nil {
+		return fmt.Errorf("run %s: append %s: %w", r.row.id, e.ID, err)
+	}
+	return nil
+}
+
+func (r *Run) append(ctx context.Context, e message.Envelope) (done chan error, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return nil, errors.New("the run has ended")
+	}
+	if have, ok := r.at[e.ID]; ok {
+		if !bytes.Equal(have.Canonical(), e.Canonical()) {
+			return nil, message.ErrConflict
+		}
+		if _, recorded := r.facts[e.ID]; recorded {
+			r.facts[e.ID] = true
+		}
+		return nil, nil
+	}
+	e.Body, e.Refs = bytes.Clone(e.Body), slices.Clone(e.Refs)
+	if e.Fact() {
+		w := write{run: r.row.id}
+		if w.envelopes, err = r.link([]message.Envelope{e}); err != nil {
+			return nil, err
+		}
+		if r.store.cfg.Step {
+			done = make(chan error, 1)
+			w.done = done
+		}
+		// Under the run's lock, so that rows are queued in the order of their chain.
+		if err := r.store.writer.put(ctx, w); err != nil {
+			return nil, err
+		}
+		r.seq, r.chain = w.envelopes[0].seq, w.envelopes[0].hash
+	}
+	r.at[e.ID] = e
+	return done, nil
+}
+
+// check refuses what could not be read back.
+func check(e message.Envelope) error {
+	if _, err := message.ParseID(string(e.ID)); err != nil {
+		return err
+	}
+	switch {
+	case len(e.Body) > maxBody:
+		return fmt.Errorf("the body has %d bytes: at most %d are stored", len(e.Body), maxBody)
+	case !json.Valid(e.Body):
+		return errors.New("the body is not JSON")
+	case strings.ContainsRune(string(e.Kind)+string(e.From)+string(e.To), 0):
+		return errors.New("kind and addresses cannot contain NUL")
+	}
+	return nil
+}
+
+// link makes rows of messages that follow the run's last row.
+func (r *Run) link(log []message.Envelope) ([]envelopeRow, error) {
+	rows := make([]envelopeRow, len(log))
+	seq, chain := r.seq, r.chain
+	for i, e := range log {
+		row, err := newRow(r.row.number, e)
+		if err != nil {
+			return nil, err
+		}
+		seq++
+		row.seq = seq
+		row.hash = row.chained(chain)
+		chain = row.hash
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+// Recall returns the fact at id if it was recorded in an earlier try and
+// answers the request with that digest; see [trajectories.Resume].
+func (r *Run) Recall(id message.ID, digest string) (message.Envelope, bool, error) {
+	return r.record.Recall(id, digest)
+}
+
+// Facts returns the number of facts that were known when the run was begun.
+func (r *Run) Facts() int { return len(r.facts) }
+
+// Seal ends the run with its ranking, item ids best first. When it returns nil
+// the run is done and durable. A fact that was recorded earlier and that the
+// run has not asked for means that it took another way:
+// [trajectories.ErrDiverged].
+func (r *Run) Seal(ctx context.Context, ranking []string) error {
+	text, err := message.Marshal(append([]string{}, ranking...))
+	if err != nil {
+		return err
+	}
+	return r.finish(ctx, func(log []message.Envelope) error {
+		for _, e := range log {
+			if again, recorded := r.facts[e.ID]; recorded && !again {
+				return fmt.Errorf("%w: the fact recorded at %s was not asked for", trajectories.ErrDiverged, e.ID)
+			}
+		}
+		r.row.status, r.row.ranking, r.row.seal = trajectories.Done, string(text), trajectories.Seal(log)
+		return nil
+	})
+}
+
+// Fail ends the run with the cause of its failure. Its facts stay known to
+// whoever begins it again; when it returns nil the failure is durable.
+func (r *Run) Fail(ctx context.Context, cause error) error {
+	return r.finish(ctx, func([]message.Envelope) error {
+		r.row.status, r.row.cause = trajectories.Failed, strings.ToValidUTF8(cause.Error(), "\uFFFD")
+		return nil
+	})
+}
+
+// finish writes what was kept, and the run's row as set leaves it.
+func (r *Run) finish(ctx context.Context, set func(log []message.Envelope) error) error {
+	err := r.write(ctx, set)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", r.row.id, err)
+	}
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	if r.store.live[r.row.id] == r {
+		delete(r.store.live, r.row.id)
+	}
+	return nil
+}
+
+func (r *Run) write(ctx context.Context, set func(log []message.Envelope) error) error {
+	r.mu.Lock()
+	if r.ended {
+		r.mu.Unlock()
+		return errors.New("the run has ended")
+	}
+	log := slices.Collect(maps.Values(r.at))
+	trajectories.Sort(log)
+	if err := set(log); err != nil {
+		r.mu.Unlock()
+		return err
+	}
+	r.summarise(log)
+	rows, err := r.link(slices.DeleteFunc(slices.Clone(log), message.Envelope.Fact))
+	if err != nil {
+		r.mu.Unlock()
+		return err
+	}
+	w := write{run: r.row.id, envelopes: rows, runs: []runRow{r.row}, done: make(chan error, 1)}
+	if err := r.store.writer.put(ctx, w); err != nil {
+		r.mu.Unlock()
+		return err
+	}
+	r.ended = true
+	r.mu.Unlock()
+	return wait(ctx, w.done)
+}
+
+// summarise counts what lists of runs show.
+func (r *Run) summarise(log []message.Envelope) {
+	r.row.messages, r.row.calls, r.row.tools = len(log), 0, 0
+	r.row.inputTokens, r.row.outputTokens, r.row.cach = 0, 0, 0
+	models := map[string]bool{}
+	for _, e := range log {
+		switch {
+		case !e.Fact():
+		case e.Kind == tools.Result{}.Kind():
+			r.row.tools++
+		default:
+			r.row.calls++
+			if e.Meta.Model != "" {
+				models[e.Meta.Model] = true
+			}
+		}
+		if u := e.Meta.Usage; u != nil {
+			r.row.inputTokens += u.InputTokens
+			r.row.outputTokens += u.OutputTokens
+			r.row.cach += u.CachedTokens
+		}
+	}
+	b, err := message.Marshal(append([]string{}, slices.Sorted(maps.Keys(models))...))
+	if err != nil { // strings always have JSON
+		b = []byte("[]")
+	}
+	r.row.models = string(b)
+}

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mars-rec/mars/trajectories"
+)
+
+const (
+	applicationID = 0x4d415253 // "MARS", in the header of the file
+	schemaVersion = 1
+)
+
+// tables are what the program works with. Envelopes refer to their run by its
+// number. refs and meta are JSON as in message.Envelope; an envelope has its
+// body itself or shares one.
+var tables = []string{`
+CREATE TABLE meta (
+	key   TEXT PRIMARY KEY,
+	value TEXT NOT NULL
+) STRICT, WITHOUT ROWID`, `
+CREATE TABLE run (
+	number        INTEGER PRIMARY KEY,
+	id            TEXT NOT NULL UNIQUE,
+	task          TEXT NOT NULL,
+	status        TEXT NOT NULL,
+	attempts      INTEGER NOT NULL,
+	cause         TEXT NOT NULL,
+	ranking       TEXT NOT NULL,
+	seal          TEXT NOT NULL,
+	messages      INTEGER NOT NULL,
+	calls         INTEGER NOT NULL,
+	tools         INTEGER NOT NULL,
+	input_tokens  INTEGER NOT NULL,
+	output_tokens INTEGER NOT NULL,
+	cached_tokens INTEGER NOT NULL,
+	models        TEXT NOT NULL,
+	hash          TEXT NOT NULL
+) STRICT`, `
+CREATE TABLE body (
+	number INTEGER PRIMARY KEY,
+	text   TEXT NOT NULL
+) STRICT`, `
+CREATE TABLE envelope (
+	run       INTEGER NOT NULL,
+	id        TEXT NOT NULL,
+	seq       INTEGER NOT NULL,
+	kind      TEXT NOT NULL,
+	sender    TEXT NOT NULL,
+	recipient TEXT NOT NULL,
+	refs      TEXT NOT NULL,
+	meta      TEXT NOT NULL,
+	fact      INTEGER NOT NULL,
+	body      TEXT,
+	shared    INTEGER,
+	hash      BLOB NOT NULL,
+	PRIMARY KEY (run, id)
+) STRICT`, `
+CREATE TABLE score (
+	run     INTEGER NOT NULL,
+	scorer  TEXT NOT NULL,
+	version TEXT NOT NULL,
+	value   REAL NOT NULL,
+	parts   TEXT NOT NULL,
+	note    TEXT NOT NULL,
+	hash    TEXT NOT NULL,
+	PRIMARY KEY (run, scorer, version)
+) STRICT`, `
+CREATE TABLE journal (
+	number INTEGER PRIMARY KEY,
+	events TEXT NOT NULL,
+	head   TEXT NOT NULL
+) STRICT`,
+}
+
+// Views returns the SQL of the views that a store offers to other programs, in
+// the order in which they are made:
+//
+//	runs      one row a run
+//	messages  one row an envelope
+//	calls     one row a tool call: its arguments and its result
+//	items     one row a ranked item, rank 1 the best
+//	scores    one row a score
+//
+// Times are RFC 3339 text, durations seconds. Columns are only ever added.
+func Views() []string { return []string{runsView, messagesView, callsView, itemsView, scoresView} }
+
+const runsView = `
+CREATE VIEW runs AS SELECT
+	id AS run,
+	json_extract(task, '$.dataset') AS dataset,
+	json_extract(task, '$.user') AS user,
+	json_extract(task, '$.scenario') AS scenario,
+	json_extract(task, '$.as_of') AS as_of,
+	json_extract(task, '$.candidates') AS candidates,
+	status, attempts, cause, ranking,
+	json_extract(ranking, '$[0]') AS top_item,
+	messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, seal
+FROM run`
+
+const messagesView = `
+CREATE VIEW messages AS SELECT
+	run.id AS run,
+	envelope.id AS id,
+	kind, sender, recipient,
+	coalesce(envelope.body, body.text) AS body,
+	refs,
+	fact,
+	json_extract(meta, '$.time') AS time,
+	json_extract(meta, '$.duration') / 1e9 AS seconds,
+	json_extract(meta, '$.model') AS model,
+	json_extract(meta, '$.usage.input_tokens') AS input_tokens,
+	json_extract(meta, '$.usage.output_tokens') AS output_tokens,
+	json_extract(meta, '$.attempts') AS attempts,
+	coalesce(json_extract(meta, '$.cached'), 0) AS cached,
+	seq
+FROM envelope JOIN run ON run.number = envelope.run LEFT JOIN body ON body.number = envelope.shared`
+
+const callsView = `
+CREATE VIEW calls AS SELECT
+	run.id AS run,
+	result.id AS id,
+	result.sender AS agent,
+	json_extract(result.body, '$.tool') AS tool,
+	(SELECT json_extract(call.value, '$.arguments')
+	 FROM envelope AS reply, json_each(reply.body, '$.message.tool_calls') AS call
+	 WHERE reply.run = result.run AND reply.id = json_extract(result.refs, '$[0]')
+	 AND json_extract(call.value, '$.id') = json_extract(result.body, '$.call')) AS arguments,
+	json_extract(result.body, '$.value') AS value,
+	json_extract(result.body, '$.error') AS error,
+	json_extract(result.meta, '$.duration') / 1e9 AS seconds
+FROM envelope AS result JOIN run ON run.number = result.run
+WHERE result.kind = 'result'`
+
+const itemsView = `
+CREATE VIEW items AS SELECT
+	run.id AS run,
+	item.key + 1 AS rank,
+	item.value AS item
+FROM run, json_each(run.ranking) AS item`
+
+const scoresView = `
+CREATE VIEW scores AS SELECT
+	run.id AS run, scorer, version, value, parts, note
+FROM score JOIN run ON run.number = score.run`
+
+// statements is the whole schema, in the order in which it is made.
+func statements() []string { return append(append([]string(nil), tables...), Views()...) }
+
+// checkSchema reports whether the file is a run store of this version.
+func checkSchema(ctx context.Context, db querier) error {
+	var app, version int
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&app); err != nil {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	switch {
+	case app != applicationID:
+		return errors.New("this is not a run store: it is another kind of SQLite database")
+	case version > schemaVersion:
+		return fmt.Errorf("the store has format %d, this program knows %d: use a newer mars", version, schemaVersion)
+	case version < schemaVersion:
+		return fmt.Errorf("the store has format %d, which this program does not know", version)
+	}
+	return nil
+}
+
+// compareSchema returns what of the schema is not as this program makes it.
+func compareSchema(ctx context.Context, db querier) ([]string, error) {
+	want := map[string]bool{}
+	for _, s := range statements() {
+		want[strings.TrimSpace(s)] = true
+	}
+	rows, err := db.QueryContext(ctx, `SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return nil, err
+		}
+		if !want[text] {
+			out = append(out, fmt.Sprintf("the definition of %q is not as it was made", name))
+		}
+		delete(want, text)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for _, s := range statements() { // in their order, not that of the map
+		if s = strings.TrimSpace(s); want[s] {
+			first, _, _ := strings.Cut(s, " AS SELECT")
+			first, _, _ = strings.Cut(first, " (")
+			out = append(out, fmt.Sprintf("%q is missing", strings.TrimPrefix(first, "CREATE ")))
+		}
+	}
+	return out, nil
+}
+
+func readManifest(ctx context.Context, db querier) (trajectories.Manifest, error) {
+	var m trajectories.Manifest
+	var text string
+	err := db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'manifest'`).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, fmt.Errorf("%w: it has no manifest", ErrDamaged)
+	}
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return m, fmt.Errorf("%w: manifest: %w", ErrDamaged, err)
+	}
+	return m, nil
+}

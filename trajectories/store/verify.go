@@ -1,0 +1,413 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/trajectories"
+)
+
+// Finding is one thing that is not as it was written.
+type Finding struct {
+	Run  string     `json:"run,omitempty"` // empty: the store as a whole
+	ID   message.ID `json:"id,omitempty"`  // empty: the run as a whole
+	What string     `json:"what"`
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	switch {
+	case f.Run == "":
+		return f.What
+	case f.ID == "":
+		return fmt.Sprintf("run %s: %s", f.Run, f.What)
+	}
+	return fmt.Sprintf("run %s, message %s: %s", f.Run, f.ID, f.What)
+}
+
+// Report is what [Verify] found and how much it looked at.
+type Report struct {
+	Commits  int       `json:"commits"`
+	Runs     int       `json:"runs"`
+	Messages int       `json:"messages"`
+	Scores   int       `json:"scores"`
+	Findings []Finding `json:"findings"`
+}
+
+// maxFindings bounds a report of a file that is damaged all over.
+const maxFindings = 1000
+
+// Verify checks everything that can be checked of the store at path: that
+// SQLite finds the file consistent and the schema is ours, that the journal's
+// chain is whole and reaches the mark, that each run, each message and each
+// score is what the journal says, and that each done run has the log that was
+// sealed. It changes nothing. What is wrong with the store is a finding; an
+// error says that the store could not be looked at.
+func Verify(ctx context.Context, path string) (Report, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return Report{}, err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	v := &verifier{path: path, runs: map[string]*state{}}
+	v.Findings = []Finding{}
+	err = v.verify(ctx)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return Report{}, fmt.Errorf("verify %s: %w", path, err)
+	}
+	return v.Report, nil
+}
+
+// state is what the journal says of a run.
+type state struct {
+	rows  int64
+	chain string
+	hash  string // of the run's row
+	// scores has the hashes of the run's scores by name and version.
+	scores map[string]string
+}
+
+type verifier struct {
+	Report
+	path  string
+	db    *sql.Conn
+	meta  string
+	runs  map[string]*state
+	order []string // of the runs in the journal
+}
+
+func (v *verifier) found(run string, id message.ID, format string, args ...any) {
+	if len(v.Findings) == maxFindings {
+		v.Findings = append(v.Findings, Finding{What: fmt.Sprintf("there are more findings: the first %d are listed", maxFindings)})
+	}
+	if len(v.Findings) < maxFindings {
+		v.Findings = append(v.Findings, Finding{Run: run, ID: id, What: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (v *verifier) verify(ctx context.Context) error {
+	if _, err := os.Stat(v.path); err != nil {
+		return err
+	}
+	// The mark first: a writer at work may renew it while we look.
+	marked, markErr := readMark(v.path + ".mark")
+	pool, err := openReaders(ctx, v.path)
+	if err != nil {
+		v.found("", "", "the database cannot be opened: %v", err)
+		return nil
+	}
+	defer pool.Close()
+	if v.db, err = pool.Conn(ctx); err != nil {
+		v.found("", "", "the database cannot be opened: %v", err)
+		return nil
+	}
+	defer v.db.Close()
+	if _, err := v.db.ExecContext(ctx, `BEGIN`); err != nil {
+		v.found("", "", "the database cannot be read: %v", err)
+		return nil
+	}
+	for _, check := range []struct {
+		what string
+		run  func(context.Context) error
+	}{
+		{"the file", v.integrity},
+		{"the schema", v.schema},
+		{"the journal", v.journal},
+		{"the mark", func(ctx context.Context) error { return v.mark(ctx, marked, markErr) }},
+		{"the manifest", v.manifest},
+		{"the runs", v.allRuns},
+		{"the scores", v.allScores},
+	} {
+		// A check that cannot be made is a finding, and the others go on: what
+		// is left of a damaged store is worth knowing.
+		if err := check.run(ctx); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			v.found("", "", "%s: %v", check.what, err)
+		}
+	}
+	return nil
+}
+
+func (v *verifier) integrity(ctx context.Context) error {
+	rows, err := v.db.QueryContext(ctx, `PRAGMA integrity_check`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		if text != "ok" {
+			v.found("", "", "SQLite: %s", text)
+		}
+	}
+	return rows.Err()
+}
+
+func (v *verifier) schema(ctx context.Context) error {
+	if err := checkSchema(ctx, v.db); err != nil {
+		v.found("", "", "%v", err)
+	}
+	wrong, err := compareSchema(ctx, v.db)
+	for _, what := range wrong {
+		v.found("", "", "schema: %s", what)
+	}
+	return err
+}
+
+// journal follows the chain of commits and gathers what they say.
+func (v *verifier) journal(ctx context.Context) error {
+	rows, err := v.db.QueryContext(ctx, `SELECT number, events, head FROM journal ORDER BY number`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	last, want := "", int64(1)
+	for rows.Next() {
+		var number int64
+		var events, hash string
+		if err := rows.Scan(&number, &events, &hash); err != nil {
+			return err
+		}
+		v.Commits++
+		if number != want {
+			v.found("", "", "commit %d is missing: the next one is %d", want, number)
+		}
+		if head(last, number, events) != hash {
+			v.found("", "", "commit %d is not as it was written", number)
+		}
+		last, want = hash, number+1
+		var list []event
+		if err := json.Unmarshal([]byte(events), &list); err != nil {
+			v.found("", "", "commit %d cannot be read: %v", number, err)
+			continue
+		}
+		for _, e := range list {
+			v.apply(e)
+		}
+	}
+	return rows.Err()
+}
+
+func (v *verifier) apply(e event) {
+	if e.Run == "" {
+		v.meta = e.State
+		return
+	}
+	s := v.runs[e.Run]
+	if s == nil {
+		s = &state{scores: map[string]string{}}
+		v.runs[e.Run] = s
+		v.order = append(v.order, e.Run)
+	}
+	switch {
+	case e.Scorer != "":
+		s.scores[e.Scorer] = e.State
+		return
+	case e.State != "":
+		s.hash = e.State
+	}
+	if e.Chain != "" {
+		s.rows, s.chain = e.Rows, e.Chain
+	}
+}
+
+func (v *verifier) mark(ctx context.Context, m mark, markErr error) error {
+	if markErr != nil && !errors.Is(markErr, fs.ErrNotExist) {
+		v.found("", "", "%v", markErr)
+		return nil
+	}
+	if err := compareMark(ctx, v.db, v.path+".mark", m, markErr); err != nil {
+		if !errors.Is(err, ErrLost) {
+			return err
+		}
+		v.found("", "", "%v", err)
+	}
+	return nil
+}
+
+func (v *verifier) manifest(ctx context.Context) error {
+	rows, err := v.db.QueryContext(ctx, `SELECT key, value FROM meta`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	found := false
+	for rows.Next() {
+		var key, value string
+		if err := rows.Scan(&key, &value); err != nil {
+			return err
+		}
+		switch {
+		case key != "manifest":
+			v.found("", "", "the meta data has an entry %q that was not written", key)
+		case metaState(value) != v.meta:
+			v.found("", "", "the manifest is not as it was written")
+		}
+		found = found || key == "manifest"
+	}
+	if !found {
+		v.found("", "", "the manifest is missing")
+	}
+	return rows.Err()
+}
+
+func (v *verifier) allScores(ctx context.Context) error {
+	for _, id := range v.order {
+		want := v.runs[id].scores
+		err := eachScore(ctx, v.db, id, func(run string, r scoreRow, hash string) error {
+			v.Scores++
+			name := r.scorer + "/" + r.version
+			if want[name] != hash || r.digest() != hash {
+				v.found(run, "", "the score %s is not as it was written", name)
+			}
+			delete(want, name)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(want)) {
+			v.found(id, "", "the score %s is missing", name)
+		}
+	}
+	return nil
+}
+
+// allRuns checks each run on its own, so that one that cannot be read does not
+// hide the others.
+func (v *verifier) allRuns(ctx context.Context) error {
+	numbers, err := v.numbers(ctx)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, n := range numbers {
+		id, err := v.run(ctx, n)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			v.found(id, "", "it cannot be read: %v", err)
+		}
+		seen[id] = true
+		v.Runs++
+	}
+	for _, id := range v.order {
+		if !seen[id] {
+			v.found(id, "", "the run is missing")
+		}
+	}
+	return v.strays(ctx)
+}
+
+func (v *verifier) numbers(ctx context.Context) ([]int64, error) {
+	rows, err := v.db.QueryContext(ctx, `SELECT number FROM run ORDER BY number`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var numbers []int64
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, rows.Err()
+}
+
+// run checks one run and returns its id.
+func (v *verifier) run(ctx context.Context, number int64) (string, error) {
+	rows, err := readRuns(ctx, v.db, `WHERE number = ?`, number)
+	if len(rows) == 0 {
+		id := ""
+		// What the row is called may still be readable.
+		v.db.QueryRowContext(ctx, `SELECT id FROM run WHERE number = ?`, number).Scan(&id) //nolint:errcheck // then it has no name
+		if errors.Is(err, ErrDamaged) {
+			v.found(id, "", "its row is not as it was written")
+			return id, nil
+		}
+		return id, err
+	}
+	r := rows[0]
+	want := v.runs[r.id]
+	if want == nil {
+		v.found(r.id, "", "no commit made it")
+		return r.id, nil
+	}
+	var log []message.Envelope
+	chain, seq, derived := chainStart(r.id), int64(0), false
+	err = eachEnvelope(ctx, v.db, number, func(e envelopeRow) error {
+		v.Messages++
+		id := message.ID(e.id)
+		if seq++; e.seq != seq {
+			v.found(r.id, id, "%d messages before it are missing", e.seq-seq)
+			seq = e.seq
+		}
+		if string(e.chained(chain)) != string(e.hash) {
+			v.found(r.id, id, "it is not as it was written, or not what was written behind the one before it")
+		}
+		if e.fact && derived {
+			v.found(r.id, id, "a fact stands behind what followed from facts")
+		}
+		derived = derived || !e.fact
+		chain = e.hash
+		env, err := e.envelope()
+		if err != nil {
+			v.found(r.id, id, "it cannot be read: %v", err)
+			return nil
+		}
+		log = append(log, env)
+		return nil
+	})
+	if err != nil {
+		return r.id, err
+	}
+	if seq != want.rows || (want.chain != "" && short(chain) != want.chain) {
+		v.found(r.id, "", "it has %d messages, the journal says %d and how they end", seq, want.rows)
+	}
+	if r.digest() != want.hash {
+		v.found(r.id, "", "its row is an older or another one than the journal says")
+	}
+	if r.status == trajectories.Done && trajectories.Seal(log) != r.seal {
+		v.found(r.id, "", "its log is not the one that was sealed")
+	}
+	return r.id, nil
+}
+
+// strays looks for messages of runs that do not exist.
+func (v *verifier) strays(ctx context.Context) error {
+	var n int
+	err := v.db.QueryRowContext(ctx, `SELECT count(*) FROM envelope WHERE run NOT IN (SELECT number FROM run)`).Scan(&n)
+	if err == nil && n > 0 {
+		v.found("", "", "%d messages belong to runs that are not there", n)
+	}
+	if err != nil {
+		return err
+	}
+	err = v.db.QueryRowContext(ctx, `SELECT count(*) FROM score WHERE run NOT IN (SELECT number FROM run)`).Scan(&n)
+	if err == nil && n > 0 {
+		v.found("", "", "%d scores belong to runs that are not there", n)
+	}
+	return err
+}

@@ -1,0 +1,324 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/mars-rec/mars/message"
+)
+
+// What one commit takes at most.
+const (
+	maxRows  = 1024
+	maxBytes = 8 << 20
+)
+
+// maxShared bounds how many bodies the writer remembers as stored.
+const maxShared = 1 << 16
+
+// write is a piece of work for the writer. It is committed as a whole.
+type write struct {
+	envelopes []envelopeRow
+	run       string // the run that the envelopes belong to
+	trim      *trim
+	runs      []runRow // made or rewritten
+	scores    []scoreRow
+	scored    []string // the ids of the runs of scores
+	// done receives the outcome; nil: nobody waits. What somebody waits for
+	// is acknowledged, so the mark is renewed first.
+	done chan error
+}
+
+// trim drops what a run that is begun again had written behind its facts.
+type trim struct {
+	run   int64
+	rows  int64 // that stay
+	chain []byte
+}
+
+func (w write) size() (rows, bytes int) {
+	rows = len(w.envelopes) + len(w.runs) + len(w.scores)
+	for _, e := range w.envelopes {
+		bytes += len(e.body) + len(e.meta) + 256
+	}
+	for _, r := range w.runs {
+		bytes += len(r.task) + len(r.ranking) + 256
+	}
+	return rows, bytes
+}
+
+// writer is the one that writes. Work is queued in order and committed in
+// order, as much at once as is waiting: no timer holds anything back, so a
+// lone write is committed at once and many share a sync.
+type writer struct {
+	db    *sql.DB
+	conn  *sql.Conn
+	path  string
+	fail  func(string) error
+	queue chan write
+	ended chan struct{} // closed when the goroutine has ended
+
+	mu     sync.RWMutex // held for reading while something is put into the queue
+	closed bool
+
+	broken chan struct{} // closed once cause is set
+	cause  error
+
+	// Of the goroutine alone.
+	number int64 // of the last commit
+	head   string
+	marked int64 // the commit that the mark names
+	shared map[[sha256.Size]byte]int64
+	bodies int64 // number of the last body
+
+	prepared map[string]*sql.Stmt
+}
+
+// openWriter opens the store for writing, makes it if there is none, and
+// checks that nothing acknowledged is missing.
+func openWriter(ctx context.Context, path string, cfg Config) (_ *writer, err error) {
+	w := &writer{path: path, fail: cfg.failpoint, queue: make(chan write, maxRows), ended: make(chan struct{}),
+		broken: make(chan struct{}), shared: map[[sha256.Size]byte]int64{}, prepared: map[string]*sql.Stmt{}}
+	if w.fail == nil {
+		w.fail = func(string) error { return nil }
+	}
+	if w.db, err = sql.Open("sqlite", dsn(path, "_pragma=busy_timeout(10000)")); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	if err = checkVersion(ctx, w.db); err != nil {
+		return nil, err
+	}
+	if w.conn, err = w.db.Conn(ctx); err != nil {
+		return nil, err
+	}
+	var objects, app int
+	if err = w.conn.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&objects); err != nil {
+		return nil, err
+	}
+	if err = w.conn.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&app); err != nil {
+		return nil, err
+	}
+	isNew := objects == 0 && app == 0
+	if isNew && cfg.Manifest == nil {
+		return nil, errors.New("the store is empty")
+	}
+	if !isNew {
+		if err = checkSchema(ctx, w.conn); err != nil { // before anything of it is changed
+			return nil, err
+		}
+	}
+	if err = w.settings(ctx); err != nil {
+		return nil, err
+	}
+	if isNew {
+		if m, err := readMark(path + ".mark"); err == nil {
+			return nil, fmt.Errorf("%w: the store is new, but %s.mark names commit %d as acknowledged; remove it if the old store is not needed", ErrLost, path, m.Commit)
+		}
+		if err = w.create(ctx, *cfg.Manifest); err != nil {
+			return nil, err
+		}
+	}
+	if err = checkMark(ctx, w.conn, path+".mark"); err != nil {
+		return nil, fmt.Errorf("%w; `mars verify` tells what is missing", err)
+	}
+	err = w.conn.QueryRowContext(ctx, `SELECT number, head FROM journal ORDER BY number DESC LIMIT 1`).Scan(&w.number, &w.head)
+	if err != nil {
+		return nil, fmt.Errorf("%w: journal: %w", ErrDamaged, err)
+	}
+	if err = w.conn.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) FROM body`).Scan(&w.bodies); err != nil {
+		return nil, err
+	}
+	return w, w.mark()
+}
+
+// settings makes the connection durable, and reads back that it is.
+func (w *writer) settings(ctx context.Context) error {
+	for _, p := range []struct{ name, set, want string }{
+		{"journal_mode", "WAL", "wal"},
+		{"synchronous", "FULL", "2"},
+		{"wal_autocheckpoint", "1000", "1000"},
+		{"foreign_keys", "OFF", "0"},
+	} {
+		if _, err := w.conn.ExecContext(ctx, "PRAGMA "+p.name+" = "+p.set); err != nil {
+			return fmt.Errorf("pragma %s: %w", p.name, err)
+		}
+		var got string
+		if err := w.conn.QueryRowContext(ctx, "PRAGMA "+p.name).Scan(&got); err != nil {
+			return fmt.Errorf("pragma %s: %w", p.name, err)
+		}
+		if got != p.want {
+			return fmt.Errorf("SQLite has set %s to %s, not %s: is the file on a local disk?", p.name, got, p.set)
+		}
+	}
+	return nil
+}
+
+// create makes the tables, with the manifest, as commit 1.
+func (w *writer) create(ctx context.Context, manifest any) error {
+	value, err := message.Marshal(manifest)
+	if err != nil {
+		return err
+	}
+	events, err := message.Marshal([]event{{State: metaState(string(value))}})
+	if err != nil {
+		return err
+	}
+	tx, err := w.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	all := append(statements(),
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID), fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+	for _, s := range all {
+		if _, err := tx.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES ('manifest', ?)`, string(value)); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO journal VALUES (1, ?, ?)`, string(events), head("", 1, string(events))); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// metaState is the hash of the store's meta data.
+func metaState(manifest string) string { return short(digest("meta/1", "manifest", manifest)) }
+
+// start starts the goroutine that writes; stop ends it.
+func (w *writer) start() { go w.loop() }
+
+// put queues a piece of work. While the queue is full it waits.
+func (w *writer) put(ctx context.Context, work write) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return errors.New("the store is closed")
+	}
+	select {
+	case <-w.broken:
+		return w.cause
+	default:
+	}
+	select {
+	case w.queue <- work:
+		return nil
+	case <-w.broken:
+		return w.cause
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// wait waits for the outcome of a piece of work. When ctx ends first, the work
+// may still be committed.
+func wait(ctx context.Context, done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// stop lets the goroutine finish what is queued, renews the mark and moves the
+// write-ahead log into the database.
+func (w *writer) stop() error {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.ended
+	if w.cause != nil {
+		return w.cause
+	}
+	if err := w.mark(); err != nil {
+		return err
+	}
+	var busy, log, moved int
+	// Busy means that another process reads: the log stays, and is complete.
+	return w.conn.QueryRowContext(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &moved)
+}
+
+// close releases the database.
+func (w *writer) close() error {
+	var errs []error
+	for _, stmt := range w.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	if w.conn != nil {
+		errs = append(errs, w.conn.Close())
+	}
+	return errors.Join(append(errs, w.db.Close())...)
+}
+
+func (w *writer) loop() {
+	defer close(w.ended)
+	for first := range w.queue {
+		batch := []write{first}
+		rows, bytes := first.size()
+	gather:
+		for rows < maxRows && bytes < maxBytes {
+			select {
+			case next, ok := <-w.queue:
+				if !ok {
+					break gather
+				}
+				batch = append(batch, next)
+				r, b := next.size()
+				rows, bytes = rows+r, bytes+b
+			default:
+				break gather
+			}
+		}
+		w.finish(batch)
+	}
+}
+
+// finish commits a batch and tells those who wait.
+func (w *writer) finish(batch []write) {
+	if w.cause == nil {
+		err := w.commit(batch)
+		if err == nil && slices.ContainsFunc(batch, func(work write) bool { return work.done != nil }) {
+			err = w.mark()
+		}
+		if err != nil {
+			w.cause = fmt.Errorf("%w: %w", ErrBroken, err)
+			close(w.broken)
+		}
+	}
+	for _, work := range batch {
+		if work.done != nil {
+			work.done <- w.cause
+		}
+	}
+}
+
+// mark renews the mark if it is behind.
+func (w *writer) mark() error {
+	if w.marked == w.number {
+		return nil
+	}
+	if err := w.fail("mark"); err != nil {
+		return err
+	}
+	if err := writeMark(w.path+".mark", w.number, w.head, w.fail); err != nil {
+		return err
+	}
+	w.marked = w.number
+	return nil
+}
