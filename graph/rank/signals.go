@@ -27,10 +27,25 @@ type ItemCFQuery struct {
 // is not pruned unless K says so.
 func ScoreItemCF(cut *graph.Cut, user string, items []string, q ItemCFQuery) []float64 {
 	scores := make([]float64, len(items))
-	history := lastItems(cut, user, q.Last)
-	if len(history) == 0 {
-		return scores
+	links := q.links(cut, user)
+	for at, id := range items {
+		for _, n := range links(id) {
+			scores[at] += n.Score
+		}
 	}
+	return scores
+}
+
+// ItemCFLinks returns what an item's score in [ScoreItemCF] is the sum of: those
+// of its nearest items that are in the part of the history that is asked for,
+// nearest first.
+func ItemCFLinks(cut *graph.Cut, user, item string, q ItemCFQuery) []graph.Neighbour {
+	return q.links(cut, user)(item)
+}
+
+// links returns the function from an item to what its score is the sum of.
+func (q ItemCFQuery) links(cut *graph.Cut, user string) func(item string) []graph.Neighbour {
+	history := lastItems(cut, user, q.Last)
 	if q.K == 0 {
 		q.K = -1
 		if q.Last <= 0 {
@@ -45,18 +60,13 @@ func ScoreItemCF(cut *graph.Cut, user string, items []string, q ItemCFQuery) []f
 	for _, i := range history {
 		has[i] = true
 	}
-	for at, id := range items {
-		i, ok := cut.Item(id)
-		if !ok {
-			continue
+	return func(item string) []graph.Neighbour {
+		i, ok := cut.Item(item)
+		if !ok || len(history) == 0 {
+			return nil
 		}
-		for _, n := range cut.ItemCF(i, query) {
-			if has[n.Item] {
-				scores[at] += n.Score
-			}
-		}
+		return slices.DeleteFunc(cut.ItemCF(i, query), func(n graph.Neighbour) bool { return !has[n.Item] })
 	}
-	return scores
 }
 
 // lastItems returns the last n items of the user's history, all if n is 0.

@@ -181,6 +181,13 @@ func TestRankingsAreTheSignals(t *testing.T) {
 			t.Errorf("%s %s: got %v, want %v", tc.tool, tc.args, r.Rankings, want)
 		}
 	}
+	all := call[cf.ItemResult](t, v, cf.Config{Told: 100}, "item_cf", `{"window":"all"}`)
+	for _, p := range all.Items {
+		links := rank.ItemCFLinks(v.Cut(), task.User, p.Item.Item, rank.ItemCFQuery{})
+		if len(links) != p.Links || v.Cut().ItemID(links[0].Item) != p.Nearest.Item {
+			t.Errorf("%s: got %d links, nearest %s, want %v", p.Item, p.Links, p.Nearest, links)
+		}
+	}
 	r := call[cf.ItemResult](t, v, cf.Config{}, "item_cf", `{"window":"all","measure":"lift"}`)
 	if got := r.Rankings[0].Signal; got != "item_cf_lift" {
 		t.Errorf("another measure goes by the name %s", got)

@@ -20,7 +20,7 @@ const ItemSignal = "item_cf_item"
 type itemArguments struct {
 	Item    string `json:"item,omitzero" jsonschema:"an item id, or a candidate's label: what lies near it"`
 	Window  string `json:"window,omitzero" jsonschema:"rank the candidates by the user's history: all, or last:10 for the last ten items (any number); all if neither item nor window is given"`
-	K       int    `json:"k,omitzero" jsonschema:"with item: how many; with window: how many of the user's items count for a candidate, the nearest" minimum:"1" maximum:"100" default:"20"`
+	K       int    `json:"k,omitzero" jsonschema:"with item: how many neighbours, 20 if not given; with window: how many of a candidate's nearest items may speak for it, if the user has them (20 for all of the history, any number for a window, if not given)" minimum:"1" maximum:"100"`
 	Measure string `json:"measure,omitzero" jsonschema:"the similarity of two items" enum:"cosine,jaccard,lift,iuf" default:"cosine"`
 	Support int    `json:"support,omitzero" jsonschema:"least number of users in common" minimum:"1" maximum:"1000" default:"2"`
 	Among   string `json:"among,omitzero" jsonschema:"with item: rank only the candidates, all of them" enum:"candidates"`
@@ -146,13 +146,9 @@ func (c Config) window(ctx context.Context, view tasks.View, a itemArguments) (I
 	if last > 0 && last < len(events) {
 		events = events[len(events)-last:]
 	}
-	items := make([]graph.Item, len(events))
-	for i, e := range events {
-		items[i] = e.Item
-	}
-	stretch := fmt.Sprintf("the user's last %s", translate.Plural(len(items), "item"))
+	stretch := fmt.Sprintf("the user's last %s", translate.Plural(len(events), "item"))
 	if last == 0 {
-		stretch = fmt.Sprintf("all %s of the user", translate.Plural(len(items), "item"))
+		stretch = fmt.Sprintf("all %s of the user", translate.Plural(len(events), "item"))
 	}
 	s, err := standing(ctx, view, "what goes together with "+stretch, e)
 	if err != nil {
@@ -160,7 +156,7 @@ func (c Config) window(ctx context.Context, view tasks.View, a itemArguments) (I
 	}
 	r.Evidence = append(r.Evidence, s)
 	for _, id := range best(task, e, c.told()) {
-		pair, s, err := c.nearest(ctx, view, id, items, q)
+		pair, s, err := c.nearest(ctx, view, id, q)
 		if err != nil {
 			return ItemResult{}, err
 		}
@@ -170,10 +166,10 @@ func (c Config) window(ctx context.Context, view tasks.View, a itemArguments) (I
 }
 
 // nearest tells which of the user's items speaks most for a candidate.
-func (c Config) nearest(ctx context.Context, view tasks.View, id string, items []graph.Item, q rank.ItemCFQuery) (Pair, string, error) {
+func (c Config) nearest(ctx context.Context, view tasks.View, id string, q rank.ItemCFQuery) (Pair, string, error) {
 	cut := view.Cut()
 	candidate, _ := cut.Item(id)
-	links := cut.ItemCF(candidate, graph.Query{K: q.K, Measure: q.Measure, Support: q.Support, Among: items})
+	links := rank.ItemCFLinks(cut, view.Task().User, id, q)
 	mine := links[0].Item // one with a score has links
 	back := cut.ItemCF(mine, graph.Query{K: 1, Measure: q.Measure, Support: q.Support, Among: []graph.Item{candidate}, LikedFrom: float32(c.Words.LikedFrom())})
 	pair, err := c.pair(ctx, view, back[0])
