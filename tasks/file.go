@@ -122,9 +122,14 @@ func ReadFile(path string) ([]Task, error) {
 // seconds.
 func Write(w io.Writer, t Task) error {
 	t.AsOf = t.AsOf.UTC().Truncate(time.Second)
-	b, err := message.Marshal(t)
+	return WriteLine(w, t)
+}
+
+// WriteLine writes v as one line of compact JSON, as [Lines] reads it.
+func WriteLine(w io.Writer, v any) error {
+	b, err := message.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("task %s: %w", t.ID, err)
+		return err
 	}
 	_, err = w.Write(append(b, '\n'))
 	return err

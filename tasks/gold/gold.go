@@ -27,7 +27,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/tasks"
 )
 
@@ -133,11 +132,4 @@ func ReadFile(path string) (map[string]Gold, error) {
 }
 
 // Write writes one gold as a line.
-func Write(w io.Writer, g Gold) error {
-	b, err := message.Marshal(g)
-	if err != nil {
-		return fmt.Errorf("gold %s: %w", g.ID, err)
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
-}
+func Write(w io.Writer, g Gold) error { return tasks.WriteLine(w, g) }
