@@ -1,0 +1,145 @@
+package builtin
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mars-rec/mars/graph/rank"
+	"github.com/mars-rec/mars/message/phase"
+)
+
+// recommend ranks the candidates by the fused score of the evidence. Ties go by
+// the order of the popularity ranking, then by label.
+func (m *Model) recommend(s *schema, text string) (phase.Recommend, error) {
+	labels, err := s.need("candidates", "ranking", "[]")
+	if err != nil {
+		return phase.Recommend{}, err
+	}
+	if err := m.moment(text); err != nil {
+		return phase.Recommend{}, err
+	}
+	found := latest(text)
+	signals := map[string][]float64{}
+	for _, name := range m.weights.Signals() {
+		if e, ok := found[name]; ok {
+			signals[name] = scores(e, labels)
+		}
+	}
+	fused := make([]float64, len(labels))
+	if len(signals) > 0 {
+		fused = m.weights.Fuse(signals)
+	}
+	popular := places(found[rank.Popularity], labels)
+	order := make([]int, len(labels))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(fused[b], fused[a]), cmp.Compare(popular[a], popular[b]), cmp.Compare(labels[a], labels[b]))
+	})
+	r := phase.Recommend{Ranking: make([]string, len(labels))}
+	for place, i := range order {
+		r.Ranking[place] = labels[i]
+	}
+	r.Justification = m.justify(found, signals, labels, order)
+	return r, nil
+}
+
+// moment refuses a task that is earlier than what the weights were fitted on.
+func (m *Model) moment(text string) error {
+	if m.weights.Before.IsZero() {
+		return nil
+	}
+	for line := range strings.Lines(text) {
+		moment, ok := strings.CutPrefix(strings.TrimSpace(line), "As of: ")
+		if !ok {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, moment)
+		if err != nil {
+			return fmt.Errorf("the moment of the task: %w", err)
+		}
+		return m.weights.CheckTask(at)
+	}
+	return fmt.Errorf("the question does not say the moment of the task (As of: ...), and the weights were fitted on interactions before %s",
+		m.weights.Before.Format(time.RFC3339))
+}
+
+// scores puts a signal's scores into the order of the labels; a label that the
+// signal does not name has 0.
+func scores(e phase.Evidence, labels []string) []float64 {
+	out := make([]float64, len(labels))
+	for _, s := range e.Ranking {
+		if i := slices.Index(labels, s.Label); i >= 0 {
+			out[i] = s.Score
+		}
+	}
+	return out
+}
+
+// places returns the place of each label in a ranking, from 1; that after the
+// last for a label that is not there.
+func places(e phase.Evidence, labels []string) []int {
+	out := make([]int, len(labels))
+	for i, label := range labels {
+		out[i] = slices.IndexFunc(e.Ranking, func(s phase.Strength) bool { return s.Label == label }) + 1
+		if out[i] == 0 {
+			out[i] = len(e.Ranking) + 1
+		}
+	}
+	return out
+}
+
+// justify names, for the first candidates, the signals that add most to their
+// scores.
+func (m *Model) justify(found map[string]phase.Evidence, signals map[string][]float64, labels []string, order []int) string {
+	if len(signals) == 0 {
+		return "There is no evidence on the candidates: they stand as they were listed."
+	}
+	standard := map[string][]float64{}
+	for name, s := range signals {
+		standard[name] = rank.Standard(s)
+	}
+	var b strings.Builder
+	for place, i := range order[:min(len(order), maxTop)] {
+		type part struct {
+			signal string
+			adds   float64
+		}
+		var parts []part
+		for _, f := range m.weights.Features {
+			z, ok := standard[f.Signal]
+			if ok && signals[f.Signal][i] != 0 {
+				parts = append(parts, part{f.Signal, f.Weight * (z[i] - f.Mean) / f.Scale})
+			}
+		}
+		slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.adds, a.adds) })
+		var cited []string
+		for _, p := range parts {
+			if p.adds > 0 && len(cited) < 2 {
+				cited = append(cited, fmt.Sprintf("number %d by %s (%s)", places(found[p.signal], labels[i:i+1])[0],
+					p.signal, strconv.FormatFloat(signals[p.signal][i], 'g', 4, 64)))
+			}
+		}
+		if len(cited) == 0 {
+			cited = []string{"no signal speaks for it above the others"}
+		}
+		fmt.Fprintf(&b, "%d. %s: %s. ", place+1, labels[i], strings.Join(cited, ", "))
+	}
+	rule := "the built-in weights"
+	if m.fitted {
+		rule = "fitted weights"
+	}
+	var names []string
+	for _, name := range m.weights.Signals() {
+		if signals[name] != nil {
+			names = append(names, name)
+		}
+	}
+	fmt.Fprintf(&b, "Ranked by the rule-based teacher: %s fused with %s.", strings.Join(names, ", "), rule)
+	return b.String()
+}
