@@ -3,7 +3,6 @@ package graph
 import (
 	"cmp"
 	"math"
-	"slices"
 )
 
 // Measure is a similarity of two items; the package's essay defines them.
@@ -60,7 +59,11 @@ func (c *Cut) ItemCF(i Item, q Query) []Neighbour {
 	s := c.g.counters()
 	defer c.g.release(s)
 	users := c.usersOf(uint32(i))
-	c.countItems(s, users, q)
+	if q.Among != nil && c.pull(users, q.Among) {
+		c.countAmong(s, users, q)
+	} else {
+		c.countAll(s, users, q)
+	}
 
 	var among map[Item]bool
 	if q.Among != nil {
@@ -88,27 +91,52 @@ func (c *Cut) ItemCF(i Item, q Query) []Neighbour {
 	return best.sorted()
 }
 
-// countItems counts, for every item of the given users, how many of them have
-// it, like it, and weigh in by inverse user frequency.
-func (c *Cut) countItems(s *counters, users []uint32, q Query) {
-	var weights []uint64
-	if q.Measure == IUF {
-		weights = c.inverseUserFrequencies()
+// pull reports whether reading the users of the items asked for is less work
+// than reading all items of the users. Both count the same.
+func (c *Cut) pull(users []uint32, among []Item) bool {
+	cost := 0
+	for _, j := range among {
+		cost += c.ItemDegree(j)
 	}
+	for _, u := range users {
+		if cost -= c.UserDegree(User(u)); cost < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// countAll counts, for every item of the given users, how many of them have it,
+// like it, and weigh in by inverse user frequency.
+func (c *Cut) countAll(s *counters, users []uint32, q Query) {
+	weights := c.weightsFor(q.Measure)
 	l := &c.g.users
 	for _, u := range users {
 		from, to := l.prefix(u, c.limit)
 		for k := from; k < to; k++ {
-			j := l.ids[k]
-			if s.shared[j] == 0 {
-				s.touched = append(s.touched, j)
-			}
-			s.shared[j]++
-			if q.LikedFrom > 0 && l.ratings[k] >= q.LikedFrom {
-				s.liked[j]++
-			}
-			if weights != nil {
-				s.weight[j] += weights[u]
+			s.count(l.ids[k], u, l.ratings[k], q, weights)
+		}
+	}
+}
+
+// countAmong counts the same for the items asked for, from their own lists.
+func (c *Cut) countAmong(s *counters, users []uint32, q Query) {
+	weights := c.weightsFor(q.Measure)
+	has := c.g.counters()
+	defer c.g.release(has)
+	has.touched = append(has.touched, users...)
+	for _, u := range users {
+		has.shared[u] = 1
+	}
+	l := &c.g.items
+	for _, j := range q.Among {
+		if s.shared[j] > 0 {
+			continue // listed twice
+		}
+		from, to := l.prefix(uint32(j), c.limit)
+		for k := from; k < to; k++ {
+			if u := l.ids[k]; has.shared[u] == 1 {
+				s.count(uint32(j), u, l.ratings[k], q, weights)
 			}
 		}
 	}
@@ -122,16 +150,16 @@ func (c *Cut) Shared(i, j Item) int { return c.SharedEach(i, []Item{j})[0] }
 // it and i. It is the direct way to the counts of a few pairs: it reads the
 // lists of i and of the others, and nothing else.
 func (c *Cut) SharedEach(i Item, others []Item) []int {
-	has := make(map[uint32]bool)
+	has := c.g.counters()
+	defer c.g.release(has)
 	for _, u := range c.usersOf(uint32(i)) {
-		has[u] = true
+		has.shared[u] = 1
+		has.touched = append(has.touched, u)
 	}
 	shared := make([]int, len(others))
 	for k, j := range others {
 		for _, u := range c.usersOf(uint32(j)) {
-			if has[u] {
-				shared[k]++
-			}
+			shared[k] += int(has.shared[u])
 		}
 	}
 	return shared
@@ -165,6 +193,14 @@ func lift(shared, a, b, users int) float64 {
 // iufUnit is the resolution of inverse user frequencies.
 const iufUnit = 1 << 14
 
+// weightsFor returns the weights of users that the measure needs, if any.
+func (c *Cut) weightsFor(m Measure) []uint64 {
+	if m != IUF {
+		return nil
+	}
+	return c.inverseUserFrequencies()
+}
+
 // inverseUserFrequencies returns, by user, 1/ln(1+degree) as of the cut in
 // units of 1/iufUnit; 0 for who has nothing yet.
 func (c *Cut) inverseUserFrequencies() []uint64 {
@@ -180,37 +216,9 @@ func (c *Cut) inverseUserFrequencies() []uint64 {
 }
 
 func set(items []Item) map[Item]bool {
-	if len(items) == 0 {
-		return map[Item]bool{}
-	}
 	s := make(map[Item]bool, len(items))
 	for _, i := range items {
 		s[i] = true
 	}
 	return s
-}
-
-// counters is room to count in, by internal id of items or users. Between uses
-// all counts are zero: release clears what was touched.
-type counters struct {
-	shared  []uint32
-	liked   []uint32
-	weight  []uint64
-	touched []uint32 // in order of first touch
-}
-
-func (g *Graph) counters() *counters {
-	if s, ok := g.scratch.Get().(*counters); ok {
-		return s
-	}
-	n := max(len(g.itemIDs), len(g.userIDs))
-	return &counters{shared: make([]uint32, n), liked: make([]uint32, n), weight: make([]uint64, n)}
-}
-
-func (g *Graph) release(s *counters) {
-	for _, k := range s.touched {
-		s.shared[k], s.liked[k], s.weight[k] = 0, 0, 0
-	}
-	s.touched = slices.Delete(s.touched, 0, len(s.touched))
-	g.scratch.Put(s)
 }
