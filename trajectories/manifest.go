@@ -1,6 +1,7 @@
 package trajectories
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,10 +15,13 @@ type Manifest struct {
 	Prompts string `json:"prompts"` // hash of the prompts
 	// Models has the name of the model of each role; "" stands for the roles
 	// that are not named.
-	Models  map[string]string `json:"models"`
-	Seed    int64             `json:"seed"`
-	Data    string            `json:"data"`              // hash of the data set
-	Command string            `json:"command,omitempty"` // what made the runs: told, not compared
+	Models   map[string]string `json:"models"`
+	Seed     int64             `json:"seed"`
+	Sampling string            `json:"sampling,omitempty"` // how replies are drawn
+	Data     string            `json:"data"`               // hash of the data set
+	// Setup is what the runs were made with as their maker tells it, so that
+	// it can make them again: kept, not compared.
+	Setup json.RawMessage `json:"setup,omitempty"`
 }
 
 // Differences names what differs between two manifests, one text for each, in
@@ -42,6 +46,7 @@ func (m Manifest) Differences(other Manifest) []string {
 		differ(what, orNone(m.Models[role]), orNone(other.Models[role]))
 	}
 	differ("seed", m.Seed, other.Seed)
+	differ("sampling", orNone(m.Sampling), orNone(other.Sampling))
 	differ("data", m.Data, other.Data)
 	return out
 }

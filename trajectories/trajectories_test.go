@@ -153,9 +153,9 @@ func TestDifferenceIsReadable(t *testing.T) {
 }
 
 func TestManifestDifferences(t *testing.T) {
-	a := trajectories.Manifest{Team: "t1", Models: map[string]string{"": "builtin", "ranker": "gpt"}, Seed: 42, Data: "d", Command: "mars synth"}
+	a := trajectories.Manifest{Team: "t1", Models: map[string]string{"": "builtin", "ranker": "gpt"}, Seed: 42, Data: "d", Setup: json.RawMessage(`{"command":"mars synth"}`)}
 	b := a
-	b.Command = "mars synth --concurrency 8"
+	b.Setup = json.RawMessage(`{"command":"mars synth --concurrency 8"}`)
 	if d := a.Differences(b); len(d) != 0 {
 		t.Errorf("the command is compared: %q", d)
 	}
