@@ -3,6 +3,7 @@ package datasets
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,8 +41,10 @@ type Reader struct {
 // tables with unusual column names.
 type Options struct {
 	// Columns says which column of the source plays a role: user, item, rating,
-	// time, review, title, categories, creators, year, text, name. Formats with
-	// fixed columns allow only what their documentation says.
+	// time, review, title, categories, creators, year, text, name. Roles that are
+	// not here go to columns of the usual names. "#3" is the third column of a
+	// CSV or TSV file without a header. Formats with fixed columns allow only what
+	// their documentation says.
 	Columns map[string]string
 
 	// TimeLayout is how times are written, in the notation of package time. The
@@ -54,12 +57,26 @@ type Options struct {
 	Progress func(done, total int64)
 }
 
+// only refuses the options that a format with fixed columns has no use for: an
+// option that is silently ignored would be taken for one that works.
+func (o Options) only(format string, roles ...string) error {
+	if o.TimeLayout != "" {
+		return fmt.Errorf("%s: how times are written is fixed: a time layout is for plain tables", format)
+	}
+	for _, role := range slices.Sorted(maps.Keys(o.Columns)) {
+		if !slices.Contains(roles, role) {
+			return fmt.Errorf("%s: the column of %q is fixed: a column mapping is for plain tables", format, role)
+		}
+	}
+	return nil
+}
+
 // Sink receives what a reader reads. What is said of an item or a user comes
 // before the first interaction that names it. The same item, user or pair may
 // come more than once; the sink decides. Methods are called from one goroutine.
 type Sink interface {
 	// Item, User and Interaction receive one row each. Their ids are valid: not
-	// empty, UTF-8, without control characters, at most 200 bytes. The review is
+	// empty, UTF-8, without control or invisible characters, at most 200 bytes. The review is
 	// "" where there is none. An error ends the reading and is returned by it.
 	Item(tasks.Item) error
 	User(tasks.User) error
@@ -79,7 +96,7 @@ type Reason string
 const (
 	BadTime   Reason = "bad time"   // empty, unreadable, or outside of 1970 to 9999
 	BadRating Reason = "bad rating" // not a number, negative or not finite
-	BadID     Reason = "bad id"     // empty, over 200 bytes, or with control characters
+	BadID     Reason = "bad id"     // empty, over 200 bytes, or with control or invisible characters
 )
 
 // File is what was read of one input file.
@@ -112,7 +129,10 @@ func (e *FormatError) Error() string {
 // Readers returns the readers of all formats, the most particular first: the
 // order in which [Detect] asks them.
 func Readers() []Reader {
-	return []Reader{}
+	return []Reader{
+		movieLens(), amazon2018(), amazon2023(), goodreads(), yelp(), agentSociety(), recBole(),
+		parquetTable(), jsonTable(), csvTable(), tsvTable(),
+	}
 }
 
 // Find returns the reader of a format by its name.
@@ -136,5 +156,13 @@ func Detect(path string) (reader Reader, why string, err error) {
 			return r, why, nil
 		}
 	}
-	return Reader{}, "", fmt.Errorf("%s: no format recognised: name it with --format", path)
+	d, err := openFolder(path)
+	if err != nil {
+		return Reader{}, "", err
+	}
+	what := "files named " + strings.Join(d.names, ", ")
+	if d.given != "" {
+		what = "a file that begins with " + show(d.head(d.given))
+	}
+	return Reader{}, "", &FormatError{File: path, Want: "a known format (or its name in --format)", Got: shorten(what, 200)}
 }
