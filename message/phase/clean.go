@@ -58,6 +58,8 @@ func inert(s string, most int, foreign bool) string {
 		switch {
 		case r < utf8.RuneSelf:
 			w.ascii(s[i:], byte(r), foreign)
+		case r > 0xA0 && r < 0x300 && r != 0xAD: // Latin: nothing to do
+			w.put(r)
 		case r == '＆' || r == '﹠':
 			w.ascii("&"+s[i+utf8.RuneLen(r):], '&', foreign)
 		case invisible(r):

@@ -8,8 +8,8 @@ import (
 
 // lists finds numbered lists of labels in the prose:
 //
-//	1. c03
-//	2. **c11** | The title
+//  1. c03
+//  2. **c11** | The title
 //
 // A list counts from 1, and each line names one label, right after its number.
 // Beside another form of answer only a list of all labels is an answer.
@@ -38,6 +38,9 @@ func (s *scanner) lists() {
 	}
 	others := len(s.pieces)
 	for _, p := range found {
+		if len(s.pieces) > maxPieces {
+			return
+		}
 		if others == 0 || permutation(s.target.labels, p.list) == nil {
 			s.notes.add("numbered list", p.at, "the ranking as a numbered list")
 			s.pieces = append(s.pieces, p)
@@ -60,7 +63,7 @@ func (s *scanner) listLine(line string) (int, string, bool) {
 		return 0, "", false
 	}
 	for _, w := range words[1:] {
-		if slices.Contains(s.target.labels, w) {
+		if labelWord(w) && slices.Contains(s.target.labels, w) {
 			return 0, "", false
 		}
 	}

@@ -9,6 +9,9 @@ import (
 // MaxReply is the most bytes of a reply that a parser takes.
 const MaxReply = 1 << 20
 
+// maxPieces is the most equal answers that are compared.
+const maxPieces = 20
+
 // target says what is looked for in a reply.
 type target struct {
 	tag    string   // the phase's tag, and the key of an object that only wraps the answer; "": none
@@ -32,6 +35,7 @@ type scanner struct {
 	target target
 	notes  *notes
 	i      int
+	values int // JSON values read so far
 	pieces []piece
 	gaps   []span // what is neither an answer nor a block: prose
 }
@@ -63,6 +67,9 @@ func scan(text string, t target, n *notes) ([]piece, error) {
 	}
 	s.lists()
 	s.prose()
+	if len(s.pieces) > maxPieces {
+		return nil, fmt.Errorf("the reply has %d answers: give one", len(s.pieces))
+	}
 	return s.pieces, nil
 }
 
@@ -121,8 +128,14 @@ func (s *scanner) walk() error {
 func (s *scanner) object() (bool, error) {
 	at := s.i
 	n := notes{list: s.notes.list}
-	r := reader{s: s.text, i: at, notes: &n}
+	r := reader{s: s.text, i: at + 1, notes: &n, count: s.values}
+	if r.space(); !quoteMark(r.peek()) && r.word() == "" {
+		s.i = max(r.i, at+1)
+		return false, nil
+	}
+	r.i = at
 	v, err := r.object(0)
+	s.values = r.count
 	if err != nil && !r.begun {
 		s.i = max(r.i, at+1)
 		return false, nil
@@ -131,9 +144,6 @@ func (s *scanner) object() (bool, error) {
 		return false, err
 	}
 	s.i = r.i
-	if len(v.list) == 0 {
-		return false, nil // {} in prose
-	}
 	if v, ok := s.answer(v, &n); ok {
 		s.notes.list = n.list
 		s.pieces = append(s.pieces, piece{at: at, end: r.i, value: v})

@@ -13,6 +13,10 @@ func tagNames() [4]string { return [4]string{"plan", "analysis", "reflection", "
 func (s *scanner) tag() (bool, error) {
 	at := s.i
 	rest := s.text[at:]
+	if len(rest) < 2 || strings.IndexByte("part/", rest[1]) < 0 { // no tag starts so
+		s.i++
+		return false, nil
+	}
 	if strings.HasPrefix(rest, thinkOpen) {
 		return true, s.think()
 	}
