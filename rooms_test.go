@@ -48,7 +48,7 @@ var rooms = map[string]room{
 	"tools/translate": {may: []string{"message.", "tasks.", "tools.", "graph", "message/phase"}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/cf":        {may: []string{"message.", "tasks.", "tools", "graph", "message/phase", "model."}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/catalog":   {may: []string{"message.", "tasks.", "tools", "graph", "message/phase"}, never: append([]string{"tasks/gold"}, everyone...)},
-	"tools/langchain": {may: []string{"model.", "tools."}, never: append([]string{"tasks/gold"}, everyone...)},
+	"tools/langchain": {may: []string{"message/phase", "model.", "tasks.", "tools."}, never: append([]string{"tasks/gold"}, everyone...)},
 
 	"agents":       {may: []string{"message.", "model.", "tools."}, never: []string{"orchestrator", "trajectories", "tasks/gold"}},
 	"agents/roles": {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "graph."}, never: []string{"orchestrator", "trajectories", "tasks/gold"}},

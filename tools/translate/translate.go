@@ -100,9 +100,6 @@ func Plural(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	if stem, ok := strings.CutSuffix(one, "y"); ok {
-		return Count(n) + " " + stem + "ies"
-	}
 	return Count(n) + " " + one + "s"
 }
 

@@ -22,7 +22,7 @@ func TestNumbers(t *testing.T) {
 		{translate.Times(5.08), "5.1"}, {translate.Times(0.01), "less than 0.1"}, {translate.Times(0), "0.0"},
 		{translate.Times(9.97), "10"}, {translate.Times(1234.4), "1,234"},
 		{translate.Number(4), "4"}, {translate.Number(3.5), "3.5"}, {translate.Number(3.568), "3.57"}, {translate.Number(10), "10"},
-		{translate.Plural(1, "user"), "1 user"}, {translate.Plural(1204, "user"), "1,204 users"}, {translate.Plural(2, "category"), "2 categories"},
+		{translate.Plural(1, "user"), "1 user"}, {translate.Plural(1204, "user"), "1,204 users"}, {translate.Plural(0, "day"), "0 days"},
 		{translate.Quote(`say "no"`), `"say 'no'"`},
 		{translate.Cut("Fahrenheit 451", 11), "Fahrenheit…"}, {translate.Cut("Dune", 4), "Dune"}, {translate.Cut("Ünï", 3), "Ünï"},
 	} {

@@ -1,0 +1,185 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mars-rec/mars/graph"
+	"github.com/mars-rec/mars/graph/rank"
+	"github.com/mars-rec/mars/message/phase"
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tools"
+	"github.com/mars-rec/mars/tools/translate"
+)
+
+// StatsResult is the result of candidate_stats.
+type StatsResult struct {
+	Evidence []string         `json:"evidence"`
+	Days     int              `json:"recent_days"` // what counts as recent
+	Items    []Standing       `json:"items"`       // in the order of the labels
+	Rankings []phase.Evidence `json:"rankings"`
+}
+
+// Standing is one candidate's.
+type Standing struct {
+	translate.Item
+	Degree     int     `json:"degree"` // users who have it
+	Recent     int     `json:"recent"` // of these, who came to have it in the recent days
+	Ratings    Ratings `json:"ratings,omitzero"`
+	Year       int     `json:"year,omitempty"`
+	Categories []Match `json:"categories,omitempty"` // those that the user's history has, most first
+}
+
+// Match is a category of a candidate with its place in the user's history.
+type Match struct {
+	Name  string `json:"name"`
+	Count int    `json:"count"` // items of the user's history
+}
+
+func (c Config) candidateStats(ctx context.Context, view tasks.View, _ struct{}) (StatsResult, error) {
+	task, cut := view.Task(), view.Cut()
+	if len(task.Candidates) == 0 {
+		return StatsResult{}, tools.Inputf("candidate_stats ranks the candidates of a task, and this view has none")
+	}
+	history, err := events(view, "candidate_stats")
+	if err != nil {
+		return StatsResult{}, err
+	}
+	shelf, err := newShelf(ctx, view, history, task.Candidates...)
+	if err != nil {
+		return StatsResult{}, err
+	}
+	r := StatsResult{Days: int(rank.RecentWindow.Hours() / 24), Items: []Standing{}}
+	for _, signal := range []string{rank.Popularity, rank.PopularityRecent, rank.Category, rank.Year} {
+		scores, err := rank.Score(signal, cut, task.User, task.Candidates, shelf)
+		if err != nil {
+			return StatsResult{}, fmt.Errorf("candidate_stats: %w", err)
+		}
+		r.Rankings = append(r.Rankings, translate.Rank(task, "candidate_stats", signal, scores))
+	}
+	has := map[string]int{}
+	for _, g := range group(history, 0, func(e graph.Event) []string { return shelf.Categories(cut.ItemID(e.Item)) }) {
+		has[g.Name] = g.Count
+	}
+	for _, id := range task.Candidates {
+		s, err := c.standing(ctx, view, shelf, has, id)
+		if err != nil {
+			return StatsResult{}, err
+		}
+		r.Items = append(r.Items, s)
+	}
+	r.tell(len(history))
+	return r, nil
+}
+
+func (c Config) standing(ctx context.Context, view tasks.View, shelf shelf, has map[string]int, id string) (Standing, error) {
+	const most = 3
+	name, err := translate.Name(ctx, view, id)
+	s := Standing{Item: name, Year: shelf.Year(id)}
+	if i, ok := view.Cut().Item(id); ok {
+		s.Degree = view.Cut().ItemDegree(i)
+		s.Recent = view.Cut().ItemDegreeSince(i, view.Cut().AsOf().Add(-rank.RecentWindow))
+		s.Ratings = ratings(view.Cut().Audience(i), c.Words.LikedFrom())
+	}
+	for _, category := range shelf.Categories(id) {
+		if n := has[category]; n > 0 {
+			s.Categories = append(s.Categories, Match{translate.Cut(category, translate.MaxTitle), n})
+		}
+	}
+	slices.SortFunc(s.Categories, func(a, b Match) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name)) })
+	s.Categories = s.Categories[:min(most, len(s.Categories))]
+	return s, err
+}
+
+// tell puts the most telling few of each kind into sentences.
+func (r *StatsResult) tell(history int) {
+	const enough = 5 // ratings, for a mean to be told
+	r.best("Most users", func(s Standing) (float64, string) {
+		return float64(s.Degree), translate.Plural(s.Degree, "user")
+	})
+	r.best(fmt.Sprintf("Most new users in the last %d days", r.Days), func(s Standing) (float64, string) {
+		return float64(s.Recent), fmt.Sprintf("%s of its %s", translate.Count(s.Recent), translate.Plural(s.Degree, "user"))
+	})
+	r.best("Rising, by the share of users who are new", func(s Standing) (float64, string) {
+		if s.Recent < translate.Thin {
+			return 0, ""
+		}
+		return float64(s.Recent) / float64(s.Degree), fmt.Sprintf("%s of %s, %s", translate.Count(s.Recent), translate.Count(s.Degree), translate.Percent(s.Recent, s.Degree))
+	})
+	r.best(fmt.Sprintf("Best rated, of those with %d or more ratings", enough), func(s Standing) (float64, string) {
+		if s.Ratings.Count < enough {
+			return 0, ""
+		}
+		return s.Ratings.Mean, fmt.Sprintf("mean %s over %s", translate.Number(s.Ratings.Mean), translate.Count(s.Ratings.Count))
+	})
+	r.fits(rank.Category, "Nearest to the user's categories", func(s Standing) string {
+		if len(s.Categories) == 0 {
+			return ""
+		}
+		m := s.Categories[0]
+		return fmt.Sprintf("%s: %s of the user's %s", m.Name, translate.Count(m.Count), translate.Plural(history, "item"))
+	})
+	r.fits(rank.Year, "Nearest in year to the user's latest items", func(s Standing) string {
+		if s.Year == 0 {
+			return "year unknown"
+		}
+		return fmt.Sprintf("%d", s.Year)
+	})
+	if unknown := r.labels(func(s Standing) bool { return s.Degree == 0 }); len(unknown) > 0 {
+		r.Evidence = append(r.Evidence, "Without any user so far: "+strings.Join(unknown, ", ")+".")
+	}
+}
+
+// told is the number of candidates in one sentence.
+const told = 3
+
+// best tells the candidates with the highest positive value, ties by item id.
+func (r *StatsResult) best(what string, value func(Standing) (float64, string)) {
+	ranked := slices.Clone(r.Items)
+	slices.SortFunc(ranked, func(a, b Standing) int {
+		x, _ := value(a)
+		y, _ := value(b)
+		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.Item.Item, b.Item.Item))
+	})
+	var named []string
+	for _, s := range ranked[:min(told, len(ranked))] {
+		if x, text := value(s); x > 0 {
+			named = append(named, fmt.Sprintf("%s (%s)", s.Item, text))
+		}
+	}
+	if len(named) > 0 {
+		r.Evidence = append(r.Evidence, what+": "+strings.Join(named, ", ")+".")
+	}
+}
+
+// fits tells the first candidates of a signal.
+func (r *StatsResult) fits(signal, what string, tell func(Standing) string) {
+	var named []string
+	for _, e := range r.Rankings {
+		if e.Signal != signal {
+			continue
+		}
+		for _, strength := range e.Ranking[:min(told, len(e.Ranking))] {
+			at := slices.IndexFunc(r.Items, func(s Standing) bool { return s.Label == strength.Label })
+			if strength.Score > 0 && tell(r.Items[at]) != "" {
+				named = append(named, fmt.Sprintf("%s (%s)", r.Items[at].Item, tell(r.Items[at])))
+			}
+		}
+	}
+	if len(named) > 0 {
+		r.Evidence = append(r.Evidence, what+": "+strings.Join(named, ", ")+".")
+	}
+}
+
+func (r *StatsResult) labels(which func(Standing) bool) []string {
+	var labels []string
+	for _, s := range r.Items {
+		if which(s) {
+			labels = append(labels, s.Label)
+		}
+	}
+	return labels
+}
