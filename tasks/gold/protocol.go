@@ -52,6 +52,12 @@ type Config struct {
 // MaxCandidates bounds the candidates of a task.
 const MaxCandidates = 1000
 
+// Check reports what is wrong with the configuration, if anything.
+func (c Config) Check() error {
+	_, err := c.withDefaults()
+	return err
+}
+
 func (c Config) withDefaults() (Config, error) {
 	if c.Scenarios == nil {
 		c.Scenarios = []Scenario{Classic}
