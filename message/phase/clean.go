@@ -41,7 +41,12 @@ const maxMarks = 8
 // emits is never an answer.
 func Clean(s string) string { return inert(s, MaxText, true) }
 
-// inert does the work of Clean. With foreign set, words that look like labels
+// CleanReply makes a model's own words inert in the same way, so that they can
+// stand in another prompt. They may name the candidates, and be [MaxReply] runes
+// long.
+func CleanReply(s string) string { return inert(s, MaxReply, false) }
+
+// inert does the work of both. With foreign set, words that look like labels
 // are changed too: a model's own words may name the candidates.
 func inert(s string, most int, foreign bool) string {
 	if plain(s, most, foreign) {
@@ -89,7 +94,7 @@ func plain(s string, most int, foreign bool) bool {
 			return false
 		case c == ' ' && (i == 0 || i == len(s)-1 || s[i-1] == ' '):
 			return false
-		case foreign && c == 'c' && i+1 < len(s) && digit(s[i+1]):
+		case foreign && c == 'c' && labelAhead(s[i:]):
 			return false
 		}
 	}
@@ -131,7 +136,7 @@ func (w *writer) ascii(rest string, c byte, foreign bool) {
 	case c == '&' && entity(rest):
 		w.put('&')
 		w.space()
-	case foreign && c == 'c' && len(rest) > 1 && digit(rest[1]) && w.boundary():
+	case foreign && c == 'c' && labelAhead(rest) && w.boundary():
 		w.put('C')
 	default:
 		w.put(safe(rune(c)))
@@ -140,7 +145,7 @@ func (w *writer) ascii(rest string, c byte, foreign bool) {
 
 // boundary reports whether a word would start here.
 func (w *writer) boundary() bool {
-	return w.pending || w.last != '_' && !unicode.In(w.last, unicode.L, unicode.N)
+	return w.pending || w.last >= utf8.RuneSelf || !wordByte(byte(w.last))
 }
 
 // mark writes a combining mark on what stands before it.
@@ -226,4 +231,8 @@ func invisible(r rune) bool {
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-func digit(b byte) bool { return b >= '0' && b <= '9' }
+// labelAhead reports whether s starts with a whole word of c and digits.
+func labelAhead(s string) bool {
+	n := len(s) - len(strings.TrimLeft(s[1:], "0123456789"))
+	return n > 1 && (n == len(s) || !wordByte(s[n]))
+}

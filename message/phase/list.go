@@ -1,6 +1,7 @@
 package phase
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,9 +14,9 @@ import (
 //
 // A list counts from 1, and each line names one label, right after its number.
 // Beside another form of answer only a list of all labels is an answer.
-func (s *scanner) lists() {
+func (s *scanner) lists() error {
 	if s.target.labels == nil {
-		return
+		return nil
 	}
 	var found []piece
 	for _, g := range s.gaps {
@@ -24,6 +25,8 @@ func (s *scanner) lists() {
 		for line := range strings.Lines(s.text[g.from:g.to]) {
 			n, label, ok := s.listLine(line)
 			switch {
+			case ok && n == 1 && len(found) == maxPieces:
+				return fmt.Errorf("the reply has more than %d numbered lists: give one answer", maxPieces)
 			case ok && n == 1:
 				found = append(found, piece{at: at})
 				open = &found[len(found)-1]
@@ -38,14 +41,12 @@ func (s *scanner) lists() {
 	}
 	others := len(s.pieces)
 	for _, p := range found {
-		if len(s.pieces) > maxPieces {
-			return
-		}
 		if others == 0 || permutation(s.target.labels, p.list) == nil {
 			s.notes.add("numbered list", p.at, "the ranking as a numbered list")
 			s.pieces = append(s.pieces, p)
 		}
 	}
+	return nil
 }
 
 // listLine reads one line of a list: its number and its label. A line that
@@ -77,7 +78,7 @@ func labelList(text string, t target, n *notes) []string {
 	for _, w := range words {
 		if !labelWord(w) {
 			inner := scanner{text: text, target: t, notes: n, gaps: []span{{0, len(text)}}}
-			if inner.lists(); len(inner.pieces) == 1 {
+			if inner.lists() == nil && len(inner.pieces) == 1 {
 				return inner.pieces[0].list
 			}
 			return nil

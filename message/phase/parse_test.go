@@ -215,3 +215,9 @@ func BenchmarkParse(b *testing.B) {
 		}
 	})
 }
+
+func TestCleanReplyKeepsLabels(t *testing.T) {
+	if got, want := phase.CleanReply("c03 <b> leads\n[c01]"), "c03 ‹b› leads (c01)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

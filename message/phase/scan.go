@@ -65,7 +65,9 @@ func scan(text string, t target, n *notes) ([]piece, error) {
 	if err := s.walk(); err != nil {
 		return nil, err
 	}
-	s.lists()
+	if err := s.lists(); err != nil {
+		return nil, err
+	}
 	s.prose()
 	if len(s.pieces) > maxPieces {
 		return nil, fmt.Errorf("the reply has %d answers: give one", len(s.pieces))

@@ -28,13 +28,17 @@ func AnalysisSchema(role string) json.RawMessage {
 }
 
 // ReflectionSchema is the JSON Schema of a [Reflection] that may send subtasks
-// to the roles. Subtasks are required here, and empty where the verdict is
-// accept.
+// to the roles; without roles it can only accept. Subtasks are required here,
+// and empty where the verdict is accept.
 func ReflectionSchema(roles []string) json.RawMessage {
+	verdicts, subtasks := texts([]string{string(Accept), string(Revise)}), listSchema(subtaskSchema(roles))
+	if len(roles) == 0 {
+		verdicts, subtasks = texts([]string{string(Accept)}), `{"type":"array","items":{"type":"string"},"maxItems":0}`
+	}
 	return objectSchema(
-		property{"verdict", fmt.Sprintf(`{"type":"string","enum":[%s,%s]}`, text(string(Accept)), text(string(Revise)))},
+		property{"verdict", fmt.Sprintf(`{"type":"string","enum":%s}`, verdicts)},
 		property{"issues", listSchema(`{"type":"string"}`)},
-		property{"subtasks", listSchema(subtaskSchema(roles))},
+		property{"subtasks", subtasks},
 	)
 }
 
