@@ -19,15 +19,15 @@ func (r role) question(ctx context.Context, b phase.Brief, extra string) (string
 		return "", err
 	}
 	if b.Plan != nil && r.seat.Kind != "analyst" {
-		fmt.Fprintf(&w, "\n## Plan\n%s\n", phase.Clean(b.Plan.Summary))
+		fmt.Fprintf(&w, "\n## Plan\n%s\n", phase.CleanReply(b.Plan.Summary))
 		for _, s := range b.Plan.Subtasks {
-			fmt.Fprintf(&w, "- %s: %s\n", s.Role, phase.Clean(s.Goal))
+			fmt.Fprintf(&w, "- %s: %s\n", s.Role, phase.CleanReply(s.Goal))
 		}
 	}
 	for _, a := range b.Analyses {
-		fmt.Fprintf(&w, "\n## Analysis of %s\n%s\n", a.Role, phase.Clean(a.Summary))
+		fmt.Fprintf(&w, "\n## Analysis of %s\n%s\n", a.Role, phase.CleanReply(a.Summary))
 		for _, c := range a.Claims {
-			fmt.Fprintf(&w, "- %s\n", phase.Clean(c))
+			fmt.Fprintf(&w, "- %s\n", phase.CleanReply(c))
 		}
 		if len(a.Evidence) > 0 {
 			w.WriteString(phase.WriteEvidence(a.Evidence))
@@ -36,14 +36,14 @@ func (r role) question(ctx context.Context, b phase.Brief, extra string) (string
 	if b.Reflection != nil {
 		fmt.Fprintf(&w, "\n## Reflection: %s\n", b.Reflection.Verdict)
 		for _, issue := range b.Reflection.Issues {
-			fmt.Fprintf(&w, "- %s\n", phase.Clean(issue))
+			fmt.Fprintf(&w, "- %s\n", phase.CleanReply(issue))
 		}
 	}
 	if extra != "" {
 		w.WriteString("\n" + extra)
 	}
 	if b.Goal != "" {
-		fmt.Fprintf(&w, "\n## Your subtask\n%s\n", phase.Clean(b.Goal))
+		fmt.Fprintf(&w, "\n## Your subtask\n%s\n", phase.CleanReply(b.Goal))
 	}
 	if b.Round > 0 && r.seat.Kind == "analyst" {
 		w.WriteString("Your first analysis was sent back for this. What its evidence measured is kept.\n")

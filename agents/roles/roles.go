@@ -25,7 +25,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/mars-rec/mars/agents"
 	"github.com/mars-rec/mars/message"
@@ -70,22 +72,21 @@ func New(cfg Config) *Book {
 
 // Cast makes the agent of a seat, by the seat's kind, for one view of the data.
 func (b *Book) Cast(seat agents.Seat, view tasks.View) (agents.Agent, error) {
+	kinds := map[string]func(role) agents.Agent{
+		"planner":   func(r role) agents.Agent { return planner{r} },
+		"analyst":   func(r role) agents.Agent { return analyst{r} },
+		"reflector": func(r role) agents.Agent { return reflector{r} },
+		"ranker":    func(r role) agents.Agent { return ranker{r} },
+	}
+	cast, ok := kinds[seat.Kind]
+	if !ok {
+		return nil, fmt.Errorf("no kind %q: there are %s", seat.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+	}
 	system, err := b.prompt(seat)
 	if err != nil {
 		return nil, err
 	}
-	r := role{seat: seat, view: view, system: system, book: b}
-	switch seat.Kind {
-	case "planner":
-		return planner{r}, nil
-	case "analyst":
-		return analyst{r}, nil
-	case "reflector":
-		return reflector{r}, nil
-	case "ranker":
-		return ranker{r}, nil
-	}
-	return nil, fmt.Errorf("no kind %q: there are planner, analyst, reflector, ranker", seat.Kind)
+	return cast(role{seat: seat, view: view, system: system, book: b}), nil
 }
 
 // prompt returns the system prompt of a seat: the file it names, the file of
@@ -159,7 +160,7 @@ func repair[B any](ctx context.Context, t *agents.Turn, conversation []model.Mes
 	if wrong == nil {
 		return b, nil
 	}
-	ask, err := t.Prompt(ctx, model.User, "Your answer cannot be used: "+phase.Clean(wrong.Error())+".\nAnswer again, with the corrected JSON object only.", out.Message.Ref)
+	ask, err := t.Prompt(ctx, model.User, "Your answer cannot be used: "+phase.CleanReply(wrong.Error())+".\nAnswer again, with the corrected JSON object only.", out.Message.Ref)
 	if err != nil {
 		return b, err
 	}

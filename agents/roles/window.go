@@ -42,7 +42,7 @@ func (b *Book) history(ctx context.Context, t *agents.Turn, view tasks.View) (st
 	var w strings.Builder
 	fmt.Fprintf(&w, "## History\n%d events, the latest %d of them below, oldest first.\n", len(events), len(events)-len(distant))
 	if summary != "" {
-		fmt.Fprintf(&w, "Summary of the %d before: %s\n", len(distant), phase.Clean(summary))
+		fmt.Fprintf(&w, "Summary of the %d before: %s\n", len(distant), phase.CleanReply(summary))
 	}
 	if err := writeEvents(ctx, &w, view, events[len(distant):]); err != nil {
 		return "", err
@@ -68,7 +68,7 @@ func (b *Book) summarise(ctx context.Context, t *agents.Turn, view tasks.View, e
 		chunk := events[start:min(start+size, len(events))]
 		var w strings.Builder
 		if summary != "" {
-			fmt.Fprintf(&w, "Summary so far: %s\n\n", phase.Clean(summary))
+			fmt.Fprintf(&w, "Summary so far: %s\n\n", phase.CleanReply(summary))
 		}
 		fmt.Fprintf(&w, "Events %d to %d, oldest first:\n", start+1, start+len(chunk))
 		if err := writeEvents(ctx, &w, view, chunk); err != nil {
