@@ -87,6 +87,7 @@ func (a *app) importSource(ctx context.Context, f importFlags) error {
 	f.cfg.Progress = func(stage string, done, total int64) {
 		if stage != datasets.StageRead {
 			p.Extra("writing: %s", stage)
+			p.Add(0) // tell it, where there is no bar that is drawn anew
 			return
 		}
 		p.Total(total)

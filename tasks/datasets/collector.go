@@ -113,6 +113,7 @@ func (c *collector) Interaction(in graph.Interaction, review string) error {
 	if review == "" {
 		return nil
 	}
+	c.counts.Reviews++
 	return c.catalog.review(int(e.row), in, review)
 }
 

@@ -179,3 +179,37 @@ func TestFingerprintTellsDataApart(t *testing.T) {
 		prints[p] = name
 	}
 }
+
+// FuzzReadManifest reads any bytes as a manifest: an error, or a manifest that
+// is written as it was read.
+func FuzzReadManifest(f *testing.F) {
+	m := importRows(f, some(), filepath.Join(f.TempDir(), "x"), ImportConfig{})
+	good, err := m.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"version":1,"counts":null,"notes":["\u0000"]}`))
+	f.Add([]byte(`{"version":99999999999999999999}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, manifestFile), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := readManifest(dir)
+		if err != nil {
+			return
+		}
+		written, err := m.encode()
+		if err != nil {
+			return // a year that JSON cannot write
+		}
+		if err := os.WriteFile(filepath.Join(dir, manifestFile), written, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again, err := readManifest(dir)
+		if err != nil || fmt.Sprint(again) != fmt.Sprint(m) {
+			t.Errorf("read %+v, then %+v, %v", m, again, err)
+		}
+	})
+}

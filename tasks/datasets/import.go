@@ -113,8 +113,10 @@ func assemble(ctx context.Context, s *staging, reader Reader, source string, cfg
 		return Manifest{}, err
 	}
 	tell(StageCatalog, 0, 0)
-	if err := catalog.dropReviews(ctx, later); err != nil {
-		return Manifest{}, err
+	if c.counts.Reviews > 0 {
+		if err := catalog.dropReviews(ctx, later); err != nil {
+			return Manifest{}, err
+		}
 	}
 	if err := c.describe(reader.Wider); err != nil {
 		return Manifest{}, err
@@ -123,7 +125,7 @@ func assemble(ctx context.Context, s *staging, reader Reader, source string, cfg
 	if err != nil {
 		return Manifest{}, err
 	}
-	c.counts.Reviews = reviews
+	c.counts.Reviews = reviews // without those of later events
 	if err := spool.remove(); err != nil {
 		return Manifest{}, err
 	}
@@ -191,9 +193,6 @@ func (c *collector) notes() []string {
 	n := c.counts
 	if n.UserRecords > 0 && c.known < n.Users {
 		notes = append(notes, fmt.Sprintf("%d of %d users have a user record; the others are known by their interactions only", c.known, n.Users))
-	}
-	if n.ItemRecords == 0 {
-		notes = append(notes, "the source describes no items: their ids stand for titles")
 	}
 	if n.LeftOut > 0 {
 		notes = append(notes, fmt.Sprintf("%d of %d described items have no interaction and are left out: the item file is wider than the collection", n.LeftOut, n.ItemRecords))

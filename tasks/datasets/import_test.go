@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -442,6 +443,42 @@ func TestImportAfterKill(t *testing.T) {
 	if err := open(t, out).Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestImportHoldsNoTexts reads 64 MB of reviews and descriptions and looks at
+// what of them is in memory when all is read.
+func TestImportHoldsNoTexts(t *testing.T) {
+	const texts, size = 1000, 32 << 10
+	r := Reader{Name: "texts", Read: func(_ context.Context, _ string, _ Options, sink Sink) error {
+		before := heap()
+		for k := range texts {
+			if err := sink.Item(tasks.Item{ID: fmt.Sprint("i", k), Text: strings.Repeat("a description ", size/14)}); err != nil {
+				return err
+			}
+		}
+		for k := range texts {
+			in := graph.Interaction{User: "u", Item: fmt.Sprint("i", k), Time: 1}
+			if err := sink.Interaction(in, strings.Repeat("a review ", size/9)); err != nil {
+				return err
+			}
+		}
+		if grown := heap() - before; grown > 8<<20 {
+			t.Errorf("after %d bytes of texts the heap has grown by %d bytes", 2*texts*size, grown)
+		}
+		return nil
+	}}
+	out := filepath.Join(t.TempDir(), "x")
+	if _, err := Import(t.Context(), r, filepath.Dir(out), out, ImportConfig{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// heap returns the bytes in use, after a collection.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func TestNamesOfDatasets(t *testing.T) {
