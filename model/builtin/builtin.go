@@ -46,15 +46,14 @@ type Config struct {
 // Model is the rule-based teacher. It is safe for concurrent use.
 type Model struct {
 	weights rank.Weights
-	fitted  bool
 }
 
 // New returns the teacher.
 func New(cfg Config) *Model {
 	if cfg.Weights == nil {
-		return &Model{weights: rank.Default()}
+		return &Model{rank.Default()}
 	}
-	return &Model{weights: *cfg.Weights, fitted: true}
+	return &Model{*cfg.Weights}
 }
 
 // Generate answers the request. A request that it has no rule for is a

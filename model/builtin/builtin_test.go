@@ -235,6 +235,11 @@ func TestReflectionHasAllThatItsSchemaRequires(t *testing.T) {
 
 func TestRecommend(t *testing.T) {
 	labels := []string{"c01", "c02", "c03", "c04"}
+	weights := rank.Weights{Version: rank.WeightsVersion, Features: []rank.Feature{
+		{Signal: "item_cf", Form: "standard", Scale: 1, Weight: 2},
+		{Signal: "user_cf", Form: "standard", Scale: 1, Weight: 1},
+		{Signal: "popularity", Form: "standard", Scale: 1, Weight: 0.25},
+	}}
 	popularity := evidence("popularity", "c04 3", "c02 3", "c03 3", "c01 3")
 	for _, c := range []struct {
 		name     string
@@ -243,7 +248,7 @@ func TestRecommend(t *testing.T) {
 		cites    string
 	}{
 		{"the fused order", []phase.Evidence{
-			evidence("item_cf", "c03 0.9", "c01 0.5", "c02 0.1", "c04 0"),
+			evidence("item_cf", "c03 0.9", "c01 0.5", "c02 0.01", "c04 0"),
 			evidence("user_cf", "c03 7", "c01 5", "c04 1", "c02 0"),
 		}, "c03 c01 c04 c02", "1. c03: number 1 by item_cf (0.9), number 1 by user_cf (7)"},
 		{"later evidence replaces earlier", []phase.Evidence{
@@ -255,7 +260,7 @@ func TestRecommend(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req := asked("recommend", phase.RecommendSchema(labels), task+phase.WriteEvidence(c.evidence))
-			r := answer[phase.Recommend](t, builtin.New(builtin.Config{}), req)
+			r := answer[phase.Recommend](t, builtin.New(builtin.Config{Weights: &weights}), req)
 			if got := strings.Join(r.Ranking, " "); got != c.want || !strings.Contains(r.Justification, c.cites) {
 				t.Errorf("%s: %s; want %s: %s", got, r.Justification, c.want, c.cites)
 			}

@@ -130,9 +130,9 @@ func (m *Model) justify(found map[string]phase.Evidence, signals map[string][]fl
 		}
 		fmt.Fprintf(&b, "%d. %s: %s. ", place+1, labels[i], strings.Join(cited, ", "))
 	}
-	rule := "the built-in weights"
-	if m.fitted {
-		rule = "fitted weights"
+	rule := "fitted weights"
+	if m.weights.Before.IsZero() {
+		rule = "the built-in weights"
 	}
 	var names []string
 	for _, name := range m.weights.Signals() {

@@ -143,6 +143,9 @@ func replies() []model.Reply {
 
 func comesThrough(t *testing.T, under Upstream, want model.Reply, stream bool) {
 	req := ask("hello")
+	if len(want.Message.ToolCalls) > 0 {
+		req.Tools = []model.ToolSpec{{Name: "item_cf", Parameters: []byte(`{"type":"object"}`)}}
+	}
 	var streamed strings.Builder
 	if stream {
 		req.OnChunk = func(c model.Chunk) { streamed.WriteString(c.Content) }

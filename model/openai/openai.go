@@ -32,7 +32,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -82,9 +81,8 @@ func New(name string, cfg Config) (*Model, error) {
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = DefaultBaseURL
 	}
-	base, err := url.Parse(cfg.BaseURL)
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, errors.New("openai: the base URL is not of the form http://host:port/v1")
+	if err := transport.CheckBase(cfg.BaseURL); err != nil {
+		return nil, fmt.Errorf("openai: %s: %w", name, err)
 	}
 	switch cfg.Mode {
 	case "":

@@ -80,6 +80,16 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	}
 }
 
+// CheckBase reports whether a base URL has the form that adapters take: scheme,
+// host and path, and no secret in it. The error does not repeat it.
+func CheckBase(base string) error {
+	u, err := url.Parse(base)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the base URL is not of the form http://host:port/v1")
+	}
+	return nil
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
