@@ -100,29 +100,21 @@ func (m *Model) justify(found map[string]phase.Evidence, signals map[string][]fl
 	if len(signals) == 0 {
 		return "There is no evidence on the candidates: they stand as they were listed."
 	}
-	standard := map[string][]float64{}
-	for name, s := range signals {
-		standard[name] = rank.Standard(s)
+	var names []string
+	for _, name := range m.weights.Signals() {
+		if signals[name] != nil {
+			names = append(names, name)
+		}
 	}
+	adds := m.adds(names, signals)
 	var b strings.Builder
 	for place, i := range order[:min(len(order), maxTop)] {
-		type part struct {
-			signal string
-			adds   float64
-		}
-		var parts []part
-		for _, f := range m.weights.Features {
-			z, ok := standard[f.Signal]
-			if ok && signals[f.Signal][i] != 0 {
-				parts = append(parts, part{f.Signal, f.Weight * (z[i] - f.Mean) / f.Scale})
-			}
-		}
-		slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.adds, a.adds) })
+		slices.SortStableFunc(names, func(x, y string) int { return cmp.Compare(adds[y][i], adds[x][i]) })
 		var cited []string
-		for _, p := range parts {
-			if p.adds > 0 && len(cited) < 2 {
-				cited = append(cited, fmt.Sprintf("number %d by %s (%s)", places(found[p.signal], labels[i:i+1])[0],
-					p.signal, strconv.FormatFloat(signals[p.signal][i], 'g', 4, 64)))
+		for _, name := range names[:min(len(names), 2)] {
+			if adds[name][i] > 0 && signals[name][i] != 0 {
+				cited = append(cited, fmt.Sprintf("number %d by %s (%s)", places(found[name], labels[i:i+1])[0],
+					name, strconv.FormatFloat(signals[name][i], 'g', 4, 64)))
 			}
 		}
 		if len(cited) == 0 {
@@ -134,12 +126,29 @@ func (m *Model) justify(found map[string]phase.Evidence, signals map[string][]fl
 	if m.weights.Before.IsZero() {
 		rule = "the built-in weights"
 	}
-	var names []string
-	for _, name := range m.weights.Signals() {
-		if signals[name] != nil {
-			names = append(names, name)
-		}
-	}
+	slices.Sort(names)
 	fmt.Fprintf(&b, "Ranked by the rule-based teacher: %s fused with %s.", strings.Join(names, ", "), rule)
 	return b.String()
+}
+
+// adds returns what each signal adds to each candidate's score, above what it
+// adds to all of them: the score with it less the score without it.
+func (m *Model) adds(names []string, signals map[string][]float64) map[string][]float64 {
+	whole := m.weights.Fuse(signals)
+	adds := map[string][]float64{}
+	for _, name := range names {
+		without := m.weights
+		without.Features = slices.DeleteFunc(slices.Clone(without.Features), func(f rank.Feature) bool { return f.Signal == name })
+		parts := without.Fuse(signals)
+		mean := 0.0
+		for k := range parts {
+			parts[k] = whole[k] - parts[k]
+			mean += parts[k] / float64(len(parts))
+		}
+		for k := range parts {
+			parts[k] -= mean
+		}
+		adds[name] = parts
+	}
+	return adds
 }
