@@ -112,10 +112,15 @@ func openWriter(ctx context.Context, path string, cfg Config) (_ *writer, err er
 	if isNew && cfg.Manifest == nil {
 		return nil, errors.New("the store is empty")
 	}
-	if !isNew {
-		if err = checkSchema(ctx, w.conn); err != nil { // before anything of it is changed
-			return nil, err
-		}
+	if isNew {
+		// Messages have 1 to 4 KB: in pages of 4 KB a fifth of the file would
+		// be empty.
+		_, err = w.conn.ExecContext(ctx, `PRAGMA page_size = 8192`)
+	} else {
+		err = checkSchema(ctx, w.conn) // before anything of it is changed
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err = w.settings(ctx); err != nil {
 		return nil, err

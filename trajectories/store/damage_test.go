@@ -1,0 +1,240 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+// contents is everything that can be read of a store, as text.
+func contents(t *testing.T, path string) (string, error) {
+	t.Helper()
+	s, err := store.Open(t.Context(), path, store.Config{ReadOnly: true})
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%+v\n", s.Manifest())
+	for sum, err := range s.Runs(t.Context()) {
+		if err != nil {
+			return "", err
+		}
+		tr, err := s.Trajectory(t.Context(), sum.ID)
+		if err != nil {
+			return "", err
+		}
+		whole, err := message.Marshal(tr)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "%+v\n%s\n", sum, whole)
+		scores, err := s.ScoresOf(t.Context(), sum.ID)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "%+v\n", scores)
+	}
+	return b.String(), nil
+}
+
+// files are those of a store, by what follows its name.
+type files map[string][]byte
+
+func snapshot(t *testing.T, path string) files {
+	t.Helper()
+	all := files{}
+	for _, suffix := range []string{"", "-wal", ".mark"} {
+		b, err := os.ReadFile(path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[suffix] = b
+	}
+	return all
+}
+
+// restore writes the files of a store into a new folder.
+func (all files) restore(t *testing.T) string {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), "run.db")
+	for suffix, b := range all {
+		if err := os.WriteFile(p+suffix, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+func (all files) clone() files {
+	out := files{}
+	for suffix, b := range all {
+		out[suffix] = bytes.Clone(b)
+	}
+	return out
+}
+
+// closed and crashed are the files of a store that was closed, and of one
+// whose process died while its write-ahead log was full.
+func made(t *testing.T) (closed, crashed files) {
+	t.Helper()
+	p := path(t)
+	s := create(t, p)
+	if err := s.Add(t.Context(), task("t0"), task("t1"), task("t2")); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"t1", "t2", "t3", "t4", "t5", "t6"} {
+		do(t, s, id)
+	}
+	if err := s.PutScores(t.Context(), trajectories.Score{Run: "t1", Scorer: "paper", Version: "1", Value: .25, Parts: map[string]float64{"hit": 1}, Note: "why"}); err != nil {
+		t.Fatal(err)
+	}
+	crashed = snapshot(t, p)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return snapshot(t, p), crashed
+}
+
+// noticed reports whether Verify finds something, or else nothing that can be
+// read has changed: a flip in a byte that no reader looks at is no damage.
+func noticed(t *testing.T, path, want string) (found, ok bool) {
+	t.Helper()
+	report, err := store.Verify(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Findings) > 0 {
+		return true, true
+	}
+	got, err := contents(t, path)
+	return false, err == nil && got == want
+}
+
+func TestEveryBitFlipIsNoticed(t *testing.T) {
+	closed, crashed := made(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for name, all := range map[string]files{"closed": closed, "crashed": crashed} {
+		want, err := contents(t, all.restore(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "crashed" && len(all["-wal"]) == 0 {
+			t.Fatal("the crashed store has no write-ahead log")
+		}
+		for suffix, b := range all {
+			t.Run(name+" run.db"+suffix, func(t *testing.T) {
+				flips, found := 80, 0
+				for range flips {
+					at, bit := random.IntN(len(b)), random.IntN(8)
+					broken := all.clone()
+					broken[suffix][at] ^= 1 << bit
+					f, ok := noticed(t, broken.restore(t), want)
+					if !ok {
+						t.Errorf("bit %d of byte %d is flipped, and nobody notices", bit, at)
+					}
+					if f {
+						found++
+					}
+				}
+				t.Logf("%d of %d flips are found; the others change nothing that is read", found, flips)
+			})
+		}
+	}
+}
+
+func TestLossIsNoticed(t *testing.T) {
+	closed, crashed := made(t)
+	old := path(t)
+	s := create(t, old)
+	do(t, s, "t1")
+	s.Close()
+	for _, c := range []struct {
+		name string
+		make func() files
+		want string
+	}{
+		{"the log is lost", func() files { f := crashed.clone(); delete(f, "-wal"); return f }, ""},
+		{"the log is empty", func() files { f := crashed.clone(); f["-wal"] = nil; return f }, ""},
+		{"the last page of the log is cut", func() files {
+			f := crashed.clone()
+			f["-wal"] = f["-wal"][:len(f["-wal"])-100]
+			return f
+		}, "acknowledged"},
+		{"half of the log is cut", func() files {
+			f := crashed.clone()
+			f["-wal"] = f["-wal"][:len(f["-wal"])/2]
+			return f
+		}, "acknowledged"},
+		{"the database is cut", func() files { f := closed.clone(); f[""] = f[""][:len(f[""])-8192]; return f }, ""},
+		{"the database is an old one", func() files { f := snapshot(t, old); f[".mark"] = closed[".mark"]; return f }, "acknowledged"},
+		{"the mark is lost", func() files { f := closed.clone(); delete(f, ".mark"); return f }, "is not there"},
+		{"the mark is of another store", func() files { f := closed.clone(); f[".mark"] = snapshot(t, old)[".mark"]; return f }, "is not the one"},
+		{"the database is empty", func() files { f := closed.clone(); f[""] = nil; return f }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := c.make().restore(t)
+			report, err := store.Verify(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := fmt.Sprint(report.Findings)
+			if len(report.Findings) == 0 || !strings.Contains(text, c.want) {
+				t.Errorf("findings are %s, want %q", text, c.want)
+			}
+			m := manifest
+			if s, err := store.Open(t.Context(), p, store.Config{Manifest: &m}); err == nil {
+				s.Close()
+				t.Error("the store is opened for writing: what is written now would hide the loss")
+			}
+		})
+	}
+}
+
+func TestDamageIsNamed(t *testing.T) {
+	closed, _ := made(t)
+	at := bytes.Index(closed[""], []byte("Readers of t4 also read Dune"))
+	if at < 0 {
+		t.Fatal("the text is not in the file")
+	}
+	closed[""][at] ^= 1
+	p := closed.restore(t)
+	report, err := store.Verify(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := false
+	for _, f := range report.Findings {
+		named = named || f.Run == "t4" && f.ID == "1.1.4"
+		if f.Run != "t4" {
+			t.Errorf("finding %s: only t4 is damaged", f)
+		}
+	}
+	if !named {
+		t.Errorf("findings are %v, want message 1.1.4 of run t4", report.Findings)
+	}
+	s, err := store.Open(t.Context(), p, store.Config{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Trajectory(t.Context(), "t4"); !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), "1.1.4") {
+		t.Errorf("reading the run: %v, want ErrDamaged at 1.1.4", err)
+	}
+	if _, err := s.Trajectory(t.Context(), "t5"); err != nil {
+		t.Errorf("reading another run: %v", err)
+	}
+}
