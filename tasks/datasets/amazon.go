@@ -168,22 +168,23 @@ func (a amazon[R, M]) reviews(d folder) []string {
 	})
 }
 
-// products returns the file of products that belongs to a file of reviews: of
-// the same category, or else the only one; "" if there is none.
+// products returns the file of products that belongs to a file of reviews: by
+// name that of the same category, whatever is in it, or else the only one; ""
+// if there is none.
 func (a amazon[R, M]) products(d folder, reviews string) string {
-	found := d.match(func(plain string) bool {
-		return strings.HasPrefix(plain, "meta_") && isJSONLines(plain) && hasKeys(d.keys(plain), a.meta...)
-	})
 	category := strings.TrimSuffix(strings.TrimSuffix(reviews, filepath.Ext(reviews)), "_5")
-	for _, plain := range found {
-		if strings.TrimSuffix(plain, filepath.Ext(plain)) == "meta_"+category {
-			return plain
-		}
+	found := d.match(func(plain string) bool {
+		return isJSONLines(plain) && strings.TrimSuffix(plain, filepath.Ext(plain)) == "meta_"+category
+	})
+	if len(found) == 0 {
+		found = d.match(func(plain string) bool {
+			return isJSONLines(plain) && strings.HasPrefix(plain, "meta_") && hasKeys(d.keys(plain), a.meta...)
+		})
 	}
-	if len(found) == 1 {
-		return found[0]
+	if len(found) != 1 {
+		return ""
 	}
-	return ""
+	return found[0]
 }
 
 func (a amazon[R, M]) read(ctx context.Context, path string, opts Options, sink Sink) error {

@@ -20,7 +20,8 @@ import (
 // Numbers may be strings, a rating of 0 is none, and times are written as
 // "Tue Nov 15 11:29:22 -0800 2016" or empty. The time of an interaction is
 // date_added, which every row has; the column "time" may be mapped to read_at,
-// started_at or date_updated. Categories are the names of the first shelves that
+// started_at or date_updated. A book that is only put on a shelf counts too,
+// without a rating. Categories are the names of the first shelves that
 // are not about the reader ("to-read", "owned"). Average ratings and counts are
 // left unread: they know the future.
 func goodreads() Reader {

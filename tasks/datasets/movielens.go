@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/mars-rec/mars/tasks"
@@ -197,16 +196,23 @@ func movieGenres(names []string) []string {
 	return names
 }
 
-var yearSuffix = regexp.MustCompile(`^(.*?)\s*\((\d{4})(?:\s*[-–]\s*(?:\d{4})?)?\)\s*$`)
-
 // splitYear takes the year, or the first of a span of years, off the end of a
-// title: "Toy Story (1995)".
+// title: "Toy Story (1995)", "Rome (2005-2007)".
 func splitYear(title string) (string, int) {
-	m := yearSuffix.FindStringSubmatch(title)
-	if m == nil || m[1] == "" {
+	title = strings.TrimSpace(title)
+	open := strings.LastIndex(title, "(")
+	if open <= 0 || !strings.HasSuffix(title, ")") {
 		return title, 0
 	}
-	return m[1], parseYear(m[2])
+	name, span := strings.TrimSpace(title[:open]), title[open+1:len(title)-1]
+	year := 0
+	if len(span) >= 4 {
+		year = parseYear(span[:4])
+	}
+	if year == 0 || inWord(span, 4) || strings.Trim(span, "0123456789 -–") != "" {
+		return title, 0
+	}
+	return name, year
 }
 
 func (k movieLensKind) readUsers(ctx context.Context, in *input) error {

@@ -70,6 +70,9 @@ func detectRecBole(path string) (bool, string) {
 }
 
 func readRecBole(ctx context.Context, path string, opts Options, sink Sink) error {
+	if err := opts.checkRoles(); err != nil {
+		return err
+	}
 	d, err := openFolder(path)
 	if err != nil {
 		return err

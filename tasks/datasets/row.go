@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,11 +131,25 @@ func clip(s string, limit int) string {
 	return s
 }
 
-var yearPattern = regexp.MustCompile(`\b(1[0-9]{3}|20[0-9]{2})\b`)
-
-// parseYear returns the first year from 1000 to 2099 in a text; 0 if there is
-// none.
+// parseYear returns the first year from 1000 to 2099 that stands by itself in a
+// text; 0 if there is none.
 func parseYear(s string) int {
-	year, _ := strconv.Atoi(yearPattern.FindString(s))
-	return year
+	for i := 0; i+4 <= len(s); i++ {
+		if inWord(s, i-1) || inWord(s, i+4) {
+			continue
+		}
+		if y, err := strconv.ParseUint(s[i:i+4], 10, 16); err == nil && y >= 1000 && y < 2100 {
+			return int(y)
+		}
+	}
+	return 0
+}
+
+// inWord reports whether there is a letter, a digit or a part of one at i.
+func inWord(s string, i int) bool {
+	if i < 0 || i >= len(s) {
+		return false
+	}
+	c := s[i]
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
 }

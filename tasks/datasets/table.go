@@ -41,6 +41,16 @@ var aliases = map[string][]string{
 	"name":       {"name", "user_name", "username"},
 }
 
+// checkRoles reports a column mapped to a role that there is not.
+func (o Options) checkRoles() error {
+	for _, role := range slices.Sorted(maps.Keys(o.Columns)) {
+		if _, ok := aliases[role]; !ok {
+			return fmt.Errorf("no column plays the role %q: want one of %s", role, strings.Join(slices.Sorted(maps.Keys(aliases)), ", "))
+		}
+	}
+	return nil
+}
+
 // mapping says which column of one table plays which role.
 type mapping map[string]string
 
@@ -171,10 +181,8 @@ func (t tableFormat) detect(path string) (bool, string) {
 func (t tableFormat) foreign() string { return foreign([]byte(t.magic)) }
 
 func (t tableFormat) read(ctx context.Context, path string, opts Options, sink Sink) error {
-	for _, role := range slices.Sorted(maps.Keys(opts.Columns)) {
-		if _, ok := aliases[role]; !ok {
-			return fmt.Errorf("no column plays the role %q: want one of %s", role, strings.Join(slices.Sorted(maps.Keys(aliases)), ", "))
-		}
+	if err := opts.checkRoles(); err != nil {
+		return err
 	}
 	d, err := openFolder(path)
 	if err != nil {
