@@ -32,6 +32,7 @@ trains a small student.`),
 		commands  []*cobra.Command
 	}{
 		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a)}},
+		{"teacher", "Teacher:", []*cobra.Command{llmCommand(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.commands {
