@@ -245,6 +245,9 @@ func want(p *jsonschema.Schema) string {
 		for i, c := range p.Enum {
 			choices[i] = fmt.Sprintf("%q", c)
 		}
+		if len(choices) == 1 {
+			return choices[0]
+		}
 		return "one of " + strings.Join(choices, ", ")
 	case k == "integer" || k == "number":
 		text := map[string]string{"integer": "an integer", "number": "a number"}[k]

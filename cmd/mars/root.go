@@ -31,7 +31,7 @@ trains a small student.`),
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a)}},
+		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), toolCommand(a)}},
 		{"teacher", "Teacher:", []*cobra.Command{llmCommand(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

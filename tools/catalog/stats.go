@@ -11,7 +11,6 @@ import (
 	"github.com/mars-rec/mars/graph/rank"
 	"github.com/mars-rec/mars/message/phase"
 	"github.com/mars-rec/mars/tasks"
-	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/tools/translate"
 )
 
@@ -41,8 +40,8 @@ type Match struct {
 
 func (c Config) candidateStats(ctx context.Context, view tasks.View, _ struct{}) (StatsResult, error) {
 	task, cut := view.Task(), view.Cut()
-	if len(task.Candidates) == 0 {
-		return StatsResult{}, tools.Inputf("candidate_stats ranks the candidates of a task, and this view has none")
+	if _, err := translate.Candidates(view, "candidate_stats"); err != nil {
+		return StatsResult{}, err
 	}
 	history, err := events(view, "candidate_stats")
 	if err != nil {

@@ -73,14 +73,6 @@ type Pair struct {
 // among is the one value of the argument of that name.
 const among = "candidates"
 
-// needCandidates is an error if the view has no candidates to rank.
-func needCandidates(view tasks.View, what string) error {
-	if len(view.Task().Candidates) == 0 {
-		return tools.Inputf("%s ranks the candidates of a task, and this view has none", what)
-	}
-	return nil
-}
-
 // nodes are the candidates that the graph knows as of the moment.
 func nodes(view tasks.View) []graph.Item {
 	found := []graph.Item{}

@@ -59,7 +59,7 @@ func (c Config) near(ctx context.Context, view tasks.View, a itemArguments) (Ite
 		return ItemResult{}, err
 	}
 	if a.Among == among {
-		if err := needCandidates(view, "item_cf with among"); err != nil {
+		if _, err := translate.Candidates(view, "item_cf with among"); err != nil {
 			return ItemResult{}, err
 		}
 	}
@@ -126,7 +126,7 @@ func (c Config) window(ctx context.Context, view tasks.View, a itemArguments) (I
 	if err != nil {
 		return ItemResult{}, err
 	}
-	if err := needCandidates(view, "item_cf without item"); err != nil {
+	if _, err := translate.Candidates(view, "item_cf without item"); err != nil {
 		return ItemResult{}, err
 	}
 	user, known, err := translate.User(view, "item_cf with window")

@@ -54,7 +54,7 @@ func (c Config) userCF(ctx context.Context, view tasks.View, a userArguments) (U
 	var suggested []string
 	scores := map[string]float64{}
 	if a.Among == among {
-		if err := needCandidates(view, "user_cf with among"); err != nil {
+		if _, err := translate.Candidates(view, "user_cf with among"); err != nil {
 			return UserResult{}, err
 		}
 		of := rank.ScoreUserCF(cut, task.User, task.Candidates, graph.UserQuery{Neighbours: a.Neighbours})

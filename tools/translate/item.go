@@ -97,13 +97,30 @@ func Find(view tasks.View, argument string) (Found, error) {
 // Moment writes the view's moment as prompts do.
 func Moment(view tasks.View) string { return view.Task().AsOf.UTC().Format(time.RFC3339) }
 
+// Missing is the [tools.InputError] of a tool that needs what its view has not.
+type Missing struct {
+	What string // "user" or "candidates"
+	tools.InputError
+}
+
+// Unwrap makes it an InputError to errors.As.
+func (m *Missing) Unwrap() error { return &m.InputError }
+
 // User returns the view's user: false if nothing of the user is known before
-// the view's moment. A view that has no user is the caller's mistake.
+// the view's moment. A view that has no user is a [Missing].
 func User(view tasks.View, tool string) (graph.User, bool, error) {
 	id := view.Task().User
 	if id == "" {
-		return 0, false, tools.Inputf("%s needs a user, and this view has none", tool)
+		return 0, false, &Missing{"user", tools.InputError{Reason: tool + " needs a user, and this view has none"}}
 	}
 	u, ok := view.Cut().User(id)
 	return u, ok, nil
+}
+
+// Candidates returns the view's candidates. A view that has none is a [Missing].
+func Candidates(view tasks.View, tool string) ([]string, error) {
+	if all := view.Task().Candidates; len(all) > 0 {
+		return all, nil
+	}
+	return nil, &Missing{"candidates", tools.InputError{Reason: tool + " ranks the candidates of a task, and this view has none"}}
 }
