@@ -183,18 +183,19 @@ func (p *published) asOf(c Case, n number) time.Time {
 	return asOf.UTC()
 }
 
+var whole = regexp.MustCompile(`^[0-9]{1,30}$`)
+
 // foreignID is an id that a source writes as a string or as a whole number.
 type foreignID string
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (id *foreignID) UnmarshalJSON(b []byte) error {
-	var n json.Number
-	if err := json.Unmarshal(b, &n); err == nil && b[0] != '"' {
-		*id = foreignID(n.String())
+	if whole.Match(b) {
+		*id = foreignID(b)
 		return nil
 	}
 	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
+	if err := json.Unmarshal(b, &s); err != nil || b[0] != '"' {
 		return errors.New("want an id: a string or a whole number")
 	}
 	if s == "" || len(s) > 200 || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) {

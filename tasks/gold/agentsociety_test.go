@@ -1,6 +1,8 @@
 package gold
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -89,6 +91,8 @@ func TestAgentSocietyNamesWhatIsWrong(t *testing.T) {
 		"empty id":      {`{"type": "recommendation", "user_id": "", "candidate_list": []}`, `{}`, `id "": want 1 to 200 bytes`},
 		"control":       {`{"type": "recommendation", "user_id": "a\u001bb", "candidate_list": []}`, `{}`, "without control characters"},
 		"a list":        {`{"type": "recommendation", "user_id": ["u"]}`, `{}`, "want an id"},
+		"null":          {`{"type": "recommendation", "user_id": null}`, `{}`, "want an id"},
+		"a fraction":    {`{"type": "recommendation", "user_id": 1.5}`, `{}`, "want an id"},
 		"one candidate": {`{"type": "recommendation", "user_id": "me", "candidate_list": ["a"]}`, `{"ground truth": "a"}`, "has 1 candidates"},
 		"bad truth":     {`{"type": "recommendation", "user_id": "me", "candidate_list": ["a", "b"]}`, "\xff", "groundtruth_1.json: not UTF-8"},
 	} {
@@ -102,4 +106,18 @@ func TestAgentSocietyNamesWhatIsWrong(t *testing.T) {
 	if _, err := AgentSociety("d", g, "x", t.TempDir(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "no file task_N.json") {
 		t.Errorf("an empty folder: %v", err)
 	}
+}
+
+func FuzzForeignID(f *testing.F) {
+	for _, seed := range []string{`"a"`, `7`, `null`, `1e9`, `"\u0000"`, `["a"]`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var id foreignID
+		if json.Unmarshal(in, &id) == nil && (id == "" || len(id) > 200 || strings.ContainsAny(string(id), "\x00\x1b\n")) {
+			if string(bytes.TrimSpace(in)) != "null" { // encoding/json never asks about null at the top
+				t.Errorf("%q was read as %q", in, id)
+			}
+		}
+	})
 }
