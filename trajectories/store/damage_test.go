@@ -96,8 +96,8 @@ func made(t *testing.T) (closed, crashed files) {
 	if err := s.Add(t.Context(), task("t0"), task("t1"), task("t2")); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{"t1", "t2", "t3", "t4", "t5", "t6"} {
-		do(t, s, id)
+	for n := range 24 {
+		do(t, s, fmt.Sprint("t", n+1))
 	}
 	if err := s.PutScores(t.Context(), trajectories.Score{Run: "t1", Scorer: "paper", Version: "1", Value: .25, Parts: map[string]float64{"hit": 1}, Note: "why"}); err != nil {
 		t.Fatal(err)
@@ -206,11 +206,12 @@ func TestLossIsNoticed(t *testing.T) {
 
 func TestDamageIsNamed(t *testing.T) {
 	closed, _ := made(t)
-	at := bytes.Index(closed[""], []byte("Readers of t4 also read Dune"))
-	if at < 0 {
+	text := []byte("Readers of t4 also read Dune")
+	if !bytes.Contains(closed[""], text) {
 		t.Fatal("the text is not in the file")
 	}
-	closed[""][at] ^= 1
+	// All of them: a page may still hold a copy from before a row was moved.
+	closed[""] = bytes.ReplaceAll(closed[""], text, []byte("Readers of t4 also read Dunf"))
 	p := closed.restore(t)
 	report, err := store.Verify(t.Context(), p)
 	if err != nil {
