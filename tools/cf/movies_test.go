@@ -13,11 +13,12 @@ import (
 	"github.com/mars-rec/mars/tasks/taskstest"
 	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/tools/cf"
+	"github.com/mars-rec/mars/tools/toolstest"
 )
 
 // movies reads the ratings of ml-latest-small: the data set lies beside the
-// repository, or the benchmark is skipped.
-func movies(b *testing.B) []graph.Interaction {
+// repository, or the test is skipped.
+func movies(b testing.TB) []graph.Interaction {
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "data", "ml-latest-small", "ratings.csv"))
 	if err != nil {
 		b.Skipf("needs ml-latest-small beside the repository: %v", err)
@@ -42,6 +43,35 @@ func movies(b *testing.B) []graph.Interaction {
 			b.Fatal(err)
 		}
 		log = append(log, graph.Interaction{User: row[0], Item: row[1], Time: at, Rating: float32(rating)})
+	}
+}
+
+// On a real log: the answers are those that one gets where the future has not
+// happened.
+func TestPastAlone(t *testing.T) {
+	log := movies(t)
+	source := taskstest.New(nil, nil, log, nil)
+	at := source.Graph().Quantile(0.6)
+	var past []graph.Interaction
+	for _, in := range log {
+		if in.Time < at.Unix() {
+			past = append(past, in)
+		}
+	}
+	alone := taskstest.New(nil, nil, past, nil)
+	whole := source.Graph().At(source.Graph().End())
+	popular := whole.Popular(0)
+	for _, user := range []string{"1", "68", "414", "603", "610"} {
+		task := tasks.Task{ID: user, User: user, AsOf: at}
+		for i := range 20 {
+			task.Candidates = append(task.Candidates, whole.ItemID(popular[i*300]))
+		}
+		for _, named := range cf.Tools(cf.Config{}) {
+			all := append([]string{`{"item":"318","k":100}`, `{"item":"2571","measure":"lift"}`}, calls[named.Name]...)
+			if err := toolstest.Leaks(t.Context(), named.Factory, view(t, source, task), view(t, alone, task), all...); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 
