@@ -60,8 +60,9 @@ type Config struct {
 	Key     string // sent as a bearer token; "": none
 	Mode    Mode   // "": Schema
 	Limit   int64  // bytes of a response; 0: 32 MB
-	Base    http.RoundTripper
-	Clock   func() time.Time // for waits that a server gives as a date; nil: time.Now
+	// Base sends the requests; nil: a transport of the model's own.
+	Base  http.RoundTripper
+	Clock func() time.Time // for waits that a server gives as a date; nil: time.Now
 }
 
 // Model is a model behind an HTTP server. It is safe for concurrent use.
