@@ -83,6 +83,25 @@ func (s *Store) Count(ctx context.Context) (map[trajectories.Status]int, error) 
 	return counts, rows.Err()
 }
 
+// Scorers returns the scorers that have scored any run, each as name/version,
+// sorted.
+func (s *Store) Scorers(ctx context.Context) ([]string, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT DISTINCT scorer || '/' || version FROM score ORDER BY 1`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
+
 // Trajectory returns a run with its log. A run that is not done has the log as
 // far as it is written: its facts, and after a failure what else was said.
 // What is not as it was written is [ErrDamaged], with the ID of the message.

@@ -20,6 +20,9 @@ type Finding struct {
 	Run  string     `json:"run,omitempty"` // empty: the store as a whole
 	ID   message.ID `json:"id,omitempty"`  // empty: the run as a whole
 	What string     `json:"what"`
+	// Lost: it concerns the mark alone. Acknowledged commits are missing, or
+	// may be; what is there is sound as far as this finding goes.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // String is the finding in one line.
@@ -232,6 +235,7 @@ func (v *verifier) apply(e event) {
 func (v *verifier) mark(ctx context.Context, m mark, markErr error) error {
 	if markErr != nil && !errors.Is(markErr, fs.ErrNotExist) {
 		v.found("", "", "%v", markErr)
+		v.Findings[len(v.Findings)-1].Lost = true
 		return nil
 	}
 	if err := compareMark(ctx, v.db, v.path+".mark", m, markErr); err != nil {
@@ -239,6 +243,7 @@ func (v *verifier) mark(ctx context.Context, m mark, markErr error) error {
 			return err
 		}
 		v.found("", "", "%v", err)
+		v.Findings[len(v.Findings)-1].Lost = true
 	}
 	return nil
 }
