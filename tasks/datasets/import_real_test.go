@@ -25,7 +25,7 @@ func TestImportOfPublishedData(t *testing.T) {
 			Rows: 2972, Interactions: 2965, Dropped: map[Reason]int{DuplicatePair: 7},
 			Users: 458, Items: 148, ItemRecords: 1547, LeftOut: 1399, Reviews: 2959},
 			"1399 of 1547 described items have no interaction and are left out: the item file is wider than the collection",
-			tasks.Item{ID: "B004LLIKVU", Title: "Amazon.com eGift Cards"}},
+			tasks.Item{ID: "B004LLIKVU", Title: "Amazon eGift Card", Categories: []string{"Gift Cards"}}},
 		"yelp-agentsociety-subset": {"agentsociety", Counts{
 			Rows: 4164, Interactions: 3969, Dropped: map[Reason]int{DuplicatePair: 195},
 			Users: 1618, UserRecords: 38, Items: 432, ItemRecords: 432, Reviews: 3969},

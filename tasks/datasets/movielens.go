@@ -161,8 +161,7 @@ func (k movieLensKind) readMovies(ctx context.Context, in *input, genres []strin
 		if err != nil {
 			return err
 		}
-		item := tasks.Item{ID: row[at[0]]}
-		item.Title, item.Year = splitYear(row[at[1]])
+		item := tasks.Item{ID: row[at[0]], Title: row[at[1]], Year: titleYear(row[at[1]])}
 		if list >= 0 {
 			item.Categories = movieGenres(strings.Split(row[list], "|"))
 		} else {
@@ -196,23 +195,16 @@ func movieGenres(names []string) []string {
 	return names
 }
 
-// splitYear takes the year, or the first of a span of years, off the end of a
-// title: "Toy Story (1995)", "Rome (2005-2007)".
-func splitYear(title string) (string, int) {
-	title = strings.TrimSpace(title)
+// titleYear returns the year, or the first of a span of years, at the end of a
+// title: "Toy Story (1995)", "Rome (2005-2007)"; 0 if there is none. It stays in
+// the title, where it tells a film from its remake.
+func titleYear(title string) int {
 	open := strings.LastIndex(title, "(")
-	if open <= 0 || !strings.HasSuffix(title, ")") {
-		return title, 0
+	span, closed := strings.CutSuffix(strings.TrimSpace(title[open+1:]), ")")
+	if open < 0 || !closed || len(span) < 4 || inWord(span, 4) || strings.Trim(span, "0123456789 -–") != "" {
+		return 0
 	}
-	name, span := strings.TrimSpace(title[:open]), title[open+1:len(title)-1]
-	year := 0
-	if len(span) >= 4 {
-		year = parseYear(span[:4])
-	}
-	if year == 0 || inWord(span, 4) || strings.Trim(span, "0123456789 -–") != "" {
-		return title, 0
-	}
-	return name, year
+	return parseYear(span[:4])
 }
 
 func (k movieLensKind) readUsers(ctx context.Context, in *input) error {

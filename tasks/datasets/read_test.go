@@ -257,16 +257,21 @@ func TestClock(t *testing.T) {
 	}
 }
 
-func TestTitlesLoseTheirYear(t *testing.T) {
-	for title, want := range map[string]struct {
-		title string
-		year  int
-	}{
-		"Toy (1995)": {"Toy", 1995}, "Toy (1995) ": {"Toy", 1995}, "A (B) (2006–2008)": {"A (B)", 2006}, "C (1999- )": {"C", 1999},
-		"(1995)": {"(1995)", 0}, "1984": {"1984", 0}, "X (Part 2)": {"X (Part 2)", 0},
+func TestYears(t *testing.T) {
+	for title, want := range map[string]int{
+		"Toy (1995)": 1995, "Toy (1995) ": 1995, "A (B) (2006–2008)": 2006, "C (1999- )": 1999, "(1995)": 1995,
+		"1984": 0, "X (Part 2)": 0, "Y (19951)": 0, "": 0, ")": 0, "Z (1995": 0, "1984 (1995) cut": 0,
 	} {
-		if got, year := splitYear(title); got != want.title || year != want.year {
-			t.Errorf("splitYear(%q) is %q, %d", title, got, year)
+		if got := titleYear(title); got != want {
+			t.Errorf("titleYear(%q) is %d, want %d", title, got, want)
+		}
+	}
+	for text, want := range map[string]int{
+		"May 15, 2009": 2009, "1995.0": 1995, "Press (April 3, 2012)": 2012, "2019-01-02": 2019,
+		"": 0, "12345": 0, "x1995": 0, "0999": 0, "2100": 0, "+199": 0, "199": 0, "été 1990": 1990,
+	} {
+		if got := parseYear(text); got != want {
+			t.Errorf("parseYear(%q) is %d, want %d", text, got, want)
 		}
 	}
 }
