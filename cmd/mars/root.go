@@ -32,7 +32,8 @@ trains a small student.`),
 		commands  []*cobra.Command
 	}{
 		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), toolCommand(a)}},
-		{"teacher", "Teacher:", []*cobra.Command{llmCommand(a)}},
+		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
+		{"results", "Results:", []*cobra.Command{evalCommand(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.commands {

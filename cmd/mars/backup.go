@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+func backupCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup RUN.DB TO",
+		Short: "Copy a run store, also while it is written to",
+		Long: strings.TrimSpace(`
+Write a copy of a run store, as it is at one moment, to a new file, with its mark
+beside it. The store may be written to meanwhile. To copy the files of a store
+that is being written to by other means loses what is in its log.`),
+		Example: "  mars backup run.db run-1.db",
+		Args:    exactly("RUN.DB", "TO"),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			st, err := store.Open(c.Context(), args[0], store.Config{ReadOnly: true})
+			if err != nil {
+				return noStore(err)
+			}
+			defer st.Close()
+			if err := st.Backup(c.Context(), args[1]); err != nil {
+				return err
+			}
+			info, err := os.Stat(args[1])
+			if err != nil {
+				return err
+			}
+			return a.print(struct {
+				Backup string `json:"backup"`
+				Bytes  int64  `json:"bytes"`
+			}{args[1], info.Size()}, func(w io.Writer) {
+				fmt.Fprintf(w, "%s: %s\n", args[1], byteSize(info.Size()))
+			})
+		},
+	}
+}

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+// synthesis is what `mars synth` is asked for.
+type synthesis struct {
+	team        teamFlags
+	models      *modelFlags
+	model       string
+	modelFor    []string
+	data        string
+	tasks       string
+	out         string
+	seed        int64
+	temperature float64
+	maxTokens   int
+	concurrency int
+	limit       int
+	durable     string
+	dryRun      bool
+}
+
+// synthReport is what it came to.
+type synthReport struct {
+	Store   string              `json:"store"`
+	Model   string              `json:"model"`
+	Tasks   int                 `json:"tasks"`
+	Totals  orchestrator.Totals `json:"totals"`
+	Seconds float64             `json:"seconds"`
+}
+
+func synthCommand(a *app) *cobra.Command {
+	var s synthesis
+	c := &cobra.Command{
+		Use:   "synth",
+		Short: "Let the teacher work on tasks and record its trajectories",
+		Long: strings.TrimSpace(`
+Let the team of agents work on each task, and record all that is said in a run
+store, one SQLite file. The command never sees what the user really took.
+
+It can be stopped at any moment, and killed: the same command again goes on where
+it stopped, and pays for nothing that is recorded. Runs that failed are tried
+again from what they had recorded.`),
+		Example: `  mars synth --data data/ml --tasks tasks.jsonl --out run.db
+  mars synth --data data/ml --tasks tasks.jsonl --model builtin:weights.json --out fitted.db
+  mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --concurrency 16 --out run.db
+  mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --model-for ranker=openai:gpt-4.1 --dry-run --out run.db`,
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error { return a.synth(c, s) },
+	}
+	s.models = a.addModelFlags(c)
+	s.team.add(c)
+	f := c.Flags()
+	f.StringVar(&s.data, "data", "", "data set directory made by mars import")
+	f.StringVar(&s.tasks, "tasks", "", "tasks made by mars tasks, JSONL")
+	f.StringVar(&s.out, "out", "run.db", "run store; if it is there, the work goes on")
+	f.StringVar(&s.model, "model", "builtin", "model of all roles: builtin, builtin:WEIGHTS, openai:NAME, langchain:PROVIDER/NAME")
+	f.StringArrayVar(&s.modelFor, "model-for", nil, "model of one role, as ROLE=MODEL; may be given many times")
+	f.Int64Var(&s.seed, "seed", 42, "seed of all that is drawn; each task gets its own from it")
+	f.Float64Var(&s.temperature, "temperature", -1, "temperature of replies; the provider's own if not given")
+	f.IntVar(&s.maxTokens, "max-tokens", 0, "tokens of one reply at most; the provider's own if 0")
+	f.IntVar(&s.concurrency, "concurrency", 4, "tasks at work at once")
+	f.IntVar(&s.limit, "limit", 0, "work on the first N tasks only; 0 is all")
+	f.StringVar(&s.durable, "durable", "batch", "batch: a crash repays the calls since the last commit; step: wait for the disk at each paid step")
+	f.BoolVar(&s.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	return c
+}
+
+func (a *app) synth(c *cobra.Command, s synthesis) error {
+	ctx := c.Context()
+	setup, err := s.setup(c)
+	if err != nil {
+		return err
+	}
+	list, err := s.list()
+	if err != nil {
+		return err
+	}
+	works, err := setup.assemble(func(spec string) (model.Model, error) { return s.open(ctx, spec, list) })
+	if err != nil {
+		return err
+	}
+	defer works.Close()
+	if s.dryRun {
+		return a.plan(ctx, s, works, list)
+	}
+	manifest, err := setup.manifest(works)
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, s.out, store.Config{Manifest: &manifest, Step: s.durable == "step"})
+	if errors.Is(err, store.ErrManifest) {
+		return hinted(err, "give another --out, or the flags that the store was made with")
+	}
+	if err != nil {
+		return err
+	}
+	report, err := a.runBatch(ctx, s, works, st, list)
+	if e := st.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.print(report, func(w io.Writer) { writeSynth(w, report) }); err != nil {
+		return err
+	}
+	left := report.Tasks - report.Totals.Done - report.Totals.Skipped - report.Totals.Failed
+	switch {
+	case left > 0:
+		return hinted(fmt.Errorf("stopped with %s of %s tasks left", thousands(int64(left)), thousands(int64(report.Tasks))),
+			"the same command goes on from here")
+	case report.Totals.Failed > 0:
+		return hinted(fmt.Errorf("%s of %s runs failed", thousands(int64(report.Totals.Failed)), thousands(int64(report.Tasks))),
+			"mars inspect %s shows their causes; the same command tries them again", s.out)
+	}
+	a.notef("next: mars inspect %[1]s, mars replay %[1]s, mars eval %[1]s --gold gold.jsonl --baselines", s.out)
+	return nil
+}
+
+// setup turns the flags into what runs are made with.
+func (s *synthesis) setup(c *cobra.Command) (setup, error) {
+	out := setup{Data: s.data, Prompts: s.team.prompts, Model: s.model, Seed: s.seed}
+	switch {
+	case s.data == "":
+		return out, usagef("--data is missing: the data set directory that mars import made")
+	case s.tasks == "":
+		return out, usagef("--tasks is missing: the file that mars tasks made")
+	case s.concurrency < 1:
+		return out, usagef("--concurrency is %d: want 1 or more", s.concurrency)
+	case s.durable != "batch" && s.durable != "step":
+		return out, usagef("--durable is %q: want batch or step", s.durable)
+	case s.limit < 0 || s.maxTokens < 0:
+		return out, usagef("--limit and --max-tokens cannot be negative")
+	}
+	if c.Flags().Changed("temperature") {
+		if s.temperature < 0 {
+			return out, usagef("--temperature is %g: want 0 or more", s.temperature)
+		}
+		out.Sampling.Temperature = &s.temperature
+	}
+	out.Sampling.MaxTokens = s.maxTokens
+	team, err := s.team.team()
+	if err != nil {
+		return out, err
+	}
+	for _, pair := range s.modelFor {
+		role, spec, ok := strings.Cut(pair, "=")
+		found := false
+		for i := range team.Seats {
+			if ok && (string(team.Seats[i].Name) == role || team.Seats[i].Role() == role) {
+				team.Seats[i].Model, found = spec, true
+			}
+		}
+		if !found || spec == "" {
+			return out, usagef("--model-for %q: want ROLE=MODEL with a role of the team: mars team lists them", pair)
+		}
+	}
+	out.Team = team
+	return out, nil
+}
+
+// list reads the tasks.
+func (s *synthesis) list() ([]tasks.Task, error) {
+	list, err := tasks.ReadFile(s.tasks)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, hinted(err, "mars tasks makes it")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s has no tasks", s.tasks)
+	}
+	if s.limit > 0 && s.limit < len(list) {
+		list = list[:s.limit]
+	}
+	return list, nil
+}
+
+// open opens a model, and asks it whether it may work on the tasks.
+func (s *synthesis) open(ctx context.Context, spec string, list []tasks.Task) (model.Model, error) {
+	m, check, err := s.models.open(ctx, spec)
+	if err != nil || check == nil {
+		return m, err
+	}
+	for _, t := range list {
+		if err := check(t.AsOf); err != nil {
+			return nil, hinted(fmt.Errorf("model %s, task %s: %w", spec, t.ID, err), "mars tasks --after makes tasks that are late enough")
+		}
+	}
+	return m, nil
+}
+
+// plan says what a run would do.
+func (a *app) plan(ctx context.Context, s synthesis, w *works, list []tasks.Task) error {
+	done := 0
+	if _, err := os.Stat(s.out); err == nil {
+		st, err := store.Open(ctx, s.out, store.Config{ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		for _, t := range list {
+			if r, err := st.Run(ctx, t.ID); err == nil && r.Status == trajectories.Done {
+				done++
+			}
+		}
+	}
+	calls := 0
+	for _, seat := range w.Team().Seats {
+		calls++
+		if seat.Kind == "analyst" {
+			calls++ // a turn with tools, and the answer
+		}
+	}
+	p := struct {
+		Tasks int `json:"tasks"`
+		Done  int `json:"done"`
+		Calls int `json:"model_calls_about"`
+	}{len(list), done, calls * (len(list) - done)}
+	return a.print(p, func(out io.Writer) {
+		fmt.Fprintf(out, "%s tasks, %s of them done; about %s model calls (%d a task; long histories and subtasks that are sent back add some)\n",
+			thousands(int64(p.Tasks)), thousands(int64(p.Done)), thousands(int64(p.Calls)), calls)
+	})
+}
+
+// runBatch works on the tasks and shows how far it is.
+func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Store, list []tasks.Task) (synthReport, error) {
+	report := synthReport{Store: s.out, Model: s.model, Tasks: len(list)}
+	if err := st.Add(ctx, list...); err != nil {
+		return report, err
+	}
+	start := a.now()
+	bar := a.progress("synth", int64(len(list)), thousands)
+	defer bar.Close()
+	failed, tokens := 0, 0
+	totals, err := w.Batch(ctx, each(list), ledger{st}, orchestrator.BatchConfig{
+		Concurrency: s.concurrency,
+		Drain:       a.draining(),
+		Progress: func(e orchestrator.Event) {
+			tokens += e.Usage.InputTokens + e.Usage.OutputTokens
+			if e.Outcome == orchestrator.Failed {
+				failed++
+				bar.notef("mars: %s failed: %s", e.Task, oneLine(e.Err.Error()))
+			}
+			bar.Extra("%s tokens, %d failed", thousands(int64(tokens)), failed)
+			switch e.Outcome {
+			case orchestrator.Skipped:
+				bar.Skip(1)
+			case orchestrator.Done, orchestrator.Failed:
+				bar.Add(1)
+			}
+		},
+	})
+	report.Totals, report.Seconds = totals, a.now().Sub(start).Round(time.Millisecond).Seconds()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = nil // stopped by the person: what is left is told with the report
+	}
+	return report, err
+}
+
+func each(list []tasks.Task) iter.Seq2[tasks.Task, error] {
+	return func(yield func(tasks.Task, error) bool) {
+		for _, t := range list {
+			if !yield(t, nil) {
+				return
+			}
+		}
+	}
+}
+
+func writeSynth(w io.Writer, r synthReport) {
+	fmt.Fprintf(w, "%s: %s of %s tasks done by %s", r.Store, thousands(int64(r.Totals.Done+r.Totals.Skipped)), thousands(int64(r.Tasks)), r.Model)
+	if r.Totals.Skipped > 0 {
+		fmt.Fprintf(w, " (%s before)", thousands(int64(r.Totals.Skipped)))
+	}
+	fmt.Fprintf(w, ", %s failed; %s calls", thousands(int64(r.Totals.Failed)), thousands(int64(r.Totals.Calls)))
+	if in, out := r.Totals.Usage.InputTokens, r.Totals.Usage.OutputTokens; in+out > 0 {
+		fmt.Fprintf(w, ", %s tokens in, %s out", thousands(int64(in)), thousands(int64(out)))
+	}
+	fmt.Fprintf(w, "; %.1f s\n", r.Seconds)
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/agents"
+	"github.com/mars-rec/mars/agents/roles"
+	"github.com/mars-rec/mars/orchestrator"
+)
+
+// teamFlags say who is in the team and what it is told.
+type teamFlags struct {
+	file    string
+	prompts string
+}
+
+func (f *teamFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.file, "team", "", "YAML file that adds, drops or replaces roles of the team")
+	c.Flags().StringVar(&f.prompts, "prompts", "", "folder with prompts that override those shipped, file by file")
+}
+
+// team reads the team as the flags say.
+func (f *teamFlags) team() (orchestrator.Team, error) {
+	team := orchestrator.DefaultTeam()
+	if f.file == "" {
+		return team, nil
+	}
+	r, err := os.Open(f.file)
+	if err != nil {
+		return team, err
+	}
+	defer r.Close()
+	if team, err = team.Change(r); err != nil {
+		return team, &fault{err: fmt.Errorf("%s: %w", f.file, err), kind: "usage"}
+	}
+	return team, nil
+}
+
+// book opens the prompts as the flags say.
+func (f *teamFlags) book() (*roles.Book, error) {
+	if f.prompts == "" {
+		return roles.New(roles.Config{}), nil
+	}
+	if info, err := os.Stat(f.prompts); err != nil || !info.IsDir() {
+		return nil, hinted(fmt.Errorf("there is no folder %s with prompts", f.prompts),
+			"mars team --write-prompts %s makes one", f.prompts)
+	}
+	return roles.New(roles.Config{Prompts: os.DirFS(f.prompts)}), nil
+}
+
+func teamCommand(a *app) *cobra.Command {
+	var flags teamFlags
+	var dot bool
+	var write string
+	c := &cobra.Command{
+		Use:   "team",
+		Short: "Show the team of agents, or draw it",
+		Long: strings.TrimSpace(`
+Show who is in the team, whom each role hears, and which tools it may call. The
+team is data: a YAML file given with --team changes it.
+
+  rounds: 2                  # how often the reflector may send subtasks back
+  roles:
+    analyst/divergence: null # drop a role
+    analyst/critic:          # add one; its prompt is analyst/critic.md or analyst.md
+      kind: analyst
+      after: [planner]
+      tools: [item_info, catalog_search]
+    ranker:                  # replace fields of one
+      model: openai:gpt-4.1`),
+		Example: `  mars team
+  mars team --dot | dot -Tsvg > team.svg
+  mars team --team team.yaml --json
+  mars team --write-prompts prompts`,
+		Args: exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			if write != "" {
+				if err := roles.WritePrompts(write); err != nil {
+					return err
+				}
+				a.notef("the shipped prompts are in %s; change them and give the folder with --prompts", write)
+				return nil
+			}
+			team, err := flags.team()
+			if err != nil {
+				return err
+			}
+			if dot {
+				return team.DOT(a.stdout)
+			}
+			return a.print(team, func(w io.Writer) { writeTeam(w, team) })
+		},
+	}
+	flags.add(c)
+	c.Flags().BoolVar(&dot, "dot", false, "print the workflow for Graphviz")
+	c.Flags().StringVar(&write, "write-prompts", "", "write the shipped prompts into this folder")
+	return c
+}
+
+func writeTeam(w io.Writer, team orchestrator.Team) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "STEP\tROLE\tKIND\tHEARS\tTOOLS\tMODEL")
+	for i, layer := range team.Layers() {
+		for _, s := range layer {
+			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", i+1, s.Name, s.Kind, dash(addresses(s)), dash(strings.Join(s.Tools, " ")), dash(s.Model))
+		}
+	}
+	t.Flush()
+	fmt.Fprintf(w, "The reflector may send subtasks back %d times.\n", team.Rounds)
+}
+
+func addresses(s agents.Seat) string {
+	var out []string
+	for _, a := range s.After {
+		out = append(out, string(a))
+	}
+	return strings.Join(out, " ")
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

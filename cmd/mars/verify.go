@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+func verifyCommand(a *app) *cobra.Command {
+	var accept bool
+	c := &cobra.Command{
+		Use:   "verify RUN.DB",
+		Short: "Check that a run store is as it was written, and whole",
+		Long: strings.TrimSpace(`
+Check every message, run, score and commit of a run store against its hashes, and
+the store against RUN.DB.mark, which names the last commit that was acknowledged.
+So a lost write-ahead log is found, a database that was copied without it, and a
+flipped bit in any message. Nothing is changed. Exit code 3: something is wrong.
+
+With --accept, a store that has lost acknowledged commits, and is sound
+otherwise, may be written to again: the runs that are missing are then simply not
+done, and mars synth does them.`),
+		Example: `  mars verify run.db
+  mars verify run.db --json
+  mars verify run.db --accept`,
+		Args: exactly("RUN.DB"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if accept {
+				return a.accept(c, args[0])
+			}
+			report, err := store.Verify(c.Context(), args[0])
+			if err != nil {
+				return noStore(err)
+			}
+			if err := a.print(report, func(w io.Writer) { writeReport(w, args[0], report) }); err != nil {
+				return err
+			}
+			return verdict(args[0], report)
+		},
+	}
+	c.Flags().BoolVar(&accept, "accept", false, "go on with what is left of a store that lost acknowledged commits")
+	return c
+}
+
+func writeReport(w io.Writer, path string, r store.Report) {
+	for _, f := range r.Findings {
+		fmt.Fprintln(w, printable(f.String()))
+	}
+	fmt.Fprintf(w, "%s: %s commits, %s runs, %s messages, %s scores checked; ", path,
+		thousands(int64(r.Commits)), thousands(int64(r.Runs)), thousands(int64(r.Messages)), thousands(int64(r.Scores)))
+	if len(r.Findings) == 0 {
+		fmt.Fprintln(w, "all is as it was written")
+		return
+	}
+	fmt.Fprintf(w, "%s found\n", thousands(int64(len(r.Findings))))
+}
+
+// verdict is the gate: an error if anything was found, with what to do.
+func verdict(path string, r store.Report) error {
+	if len(r.Findings) == 0 {
+		return nil
+	}
+	lost := true
+	for _, f := range r.Findings {
+		lost = lost && f.Lost
+	}
+	f := &fault{err: fmt.Errorf("%s is not as it was written", path), kind: "gate", hint: "restore it from a backup (mars backup)"}
+	if lost {
+		f.err = fmt.Errorf("%s has lost commits that were acknowledged", path)
+		f.hint = "restore it from a backup, or go on with what is left: mars verify " + path + " --accept"
+	}
+	return f
+}
+
+// accept goes on with what is left.
+func (a *app) accept(c *cobra.Command, path string) error {
+	missing, err := store.Accept(c.Context(), path)
+	if err != nil {
+		return noStore(err)
+	}
+	if missing == nil {
+		missing = []store.Finding{}
+	}
+	return a.print(struct {
+		Accepted []store.Finding `json:"accepted"`
+	}{missing}, func(w io.Writer) {
+		for _, f := range missing {
+			fmt.Fprintln(w, "accepted:", printable(f.String()))
+		}
+		if len(missing) == 0 {
+			fmt.Fprintf(w, "%s: nothing is missing\n", path)
+		}
+	})
+}
+
+// noStore adds to an error of opening a run store what to do about it.
+func noStore(err error) error {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return hinted(err, "mars synth makes a run store")
+	case errors.Is(err, store.ErrLocked):
+		return hinted(err, "wait until it ends, or stop it")
+	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrLost):
+		return hinted(err, "mars verify tells what is wrong")
+	}
+	return err
+}

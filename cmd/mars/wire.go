@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+		"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tools/catalog"
+	"github.com/mars-rec/mars/tools/cf"
+	"github.com/mars-rec/mars/tools/translate"
+	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+// setup is what runs are made with. It is kept in the run store, so that a
+// replay makes them with the same.
+type setup struct {
+	Data     string            `json:"data"` // the data set's directory
+	Team     orchestrator.Team `json:"team"`
+	Prompts  string            `json:"prompts,omitempty"` // folder that overrides the shipped prompts
+	Model    string            `json:"model"`
+	Seed     int64             `json:"seed"`
+	Sampling model.Sampling    `json:"sampling,omitzero"`
+}
+
+// works is a team that is ready to run, and what it stands on.
+type works struct {
+	*orchestrator.Orchestrator
+	data    *datasets.Dataset
+	prompts string // their digest
+}
+
+func (w *works) Close() error { return w.data.Close() }
+
+// assemble opens the data set and wires the team to its tools and models.
+func (s setup) assemble(open func(spec string) (model.Model, error)) (_ *works, err error) {
+	data, err := datasets.Open(s.Data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, data.Close())
+		}
+	}()
+	flags := teamFlags{prompts: s.Prompts}
+	book, err := flags.book()
+	if err != nil {
+		return nil, err
+	}
+	words := translate.For(data.Manifest().Recipe.Format)
+	cfg := orchestrator.Config{
+		Team: s.Team, Source: data, Cast: book.Cast,
+		Tools:    slices.Concat(cf.Tools(cf.Config{Words: words}), catalog.Tools(catalog.Config{Words: words})),
+		Models:   map[string]orchestrator.Model{},
+		Seed:     s.Seed,
+		Sampling: s.Sampling,
+	}
+	for spec := range s.models() {
+		m, err := open(spec)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Models[spec] = orchestrator.Model{Name: spec, Model: m}
+	}
+	cfg.Model = cfg.Models[s.Model]
+	w := &works{data: data}
+	if w.prompts, err = book.Digest(); err != nil {
+		return nil, err
+	}
+	w.Orchestrator, err = orchestrator.New(cfg)
+	return w, err
+}
+
+// models returns the specs of all models, each with the roles that speak with
+// it; "" stands for those that name none.
+func (s setup) models() map[string][]string {
+	specs := map[string][]string{s.Model: {""}}
+	for _, seat := range s.Team.Seats {
+		if seat.Model != "" {
+			specs[seat.Model] = append(specs[seat.Model], string(seat.Name))
+		}
+	}
+	return specs
+}
+
+// manifest says what runs made with the setup have in common.
+func (s setup) manifest(w *works) (trajectories.Manifest, error) {
+	m := trajectories.Manifest{Prompts: w.prompts, Models: map[string]string{}, Seed: s.Seed, Data: w.data.Manifest().Fingerprint()}
+	for spec, roles := range s.models() {
+		name := spec
+		if path, ok := strings.CutPrefix(spec, "builtin:"); ok { // other weights in the same file are another model
+			weights, err := os.ReadFile(path)
+			if err != nil {
+				return m, err
+			}
+			name += fmt.Sprintf(" sha256:%x", sha256.Sum256(weights))
+		}
+		for _, role := range roles {
+			m.Models[role] = name
+		}
+	}
+	team, err := message.Marshal(s.Team)
+	if err != nil {
+		return m, err
+	}
+	m.Team = fmt.Sprintf("%x", sha256.Sum256(team))
+	if s.Sampling != (model.Sampling{}) {
+		sampling, err := message.Marshal(s.Sampling)
+		if err != nil {
+			return m, err
+		}
+		m.Sampling = string(sampling)
+	}
+	if s.Data, err = filepath.Abs(s.Data); err != nil {
+		return m, err
+	}
+	if s.Prompts != "" {
+		if s.Prompts, err = filepath.Abs(s.Prompts); err != nil {
+			return m, err
+		}
+	}
+	m.Setup, err = message.Marshal(s)
+	return m, err
+}
+
+// setupOf reads what the runs of a store were made with.
+func setupOf(st *store.Store) (setup, error) {
+	var s setup
+	if err := json.Unmarshal(st.Manifest().Setup, &s); err != nil {
+		return s, fmt.Errorf("%s does not say what its runs were made with: %w", st.Path(), err)
+	}
+	return s, nil
+}
+
+// ledger lets a batch write to a run store.
+type ledger struct{ *store.Store }
+
+// Begin implements [orchestrator.Ledger].
+func (l ledger) Begin(ctx context.Context, task tasks.Task) (orchestrator.Entry, error) {
+	r, err := l.Store.Begin(ctx, task)
+	if errors.Is(err, store.ErrDone) {
+		return nil, orchestrator.ErrDone
+	}
+	return entry{r}, err
+}
+
+type entry struct{ *store.Run }
+
+// Seal implements [orchestrator.Entry].
+func (e entry) Seal(ctx context.Context, r orchestrator.Result) error {
+	return e.Run.Seal(ctx, r.Ranking)
+}
