@@ -1,2 +1,159 @@
-// Package fit fits.
+// Package fit learns how to weigh the evidence: it fits the fused score of
+// graph/rank on what users did before a moment T0, and nothing after it.
+//
+//	log before T0 ──Recent──> cases (one item taken, others not, both kinds of
+//	                          negatives, each strictly as of its own moment)
+//	              ──Evidence──> signals per item, rounded as agents see them
+//	              ──Fit──> weights of a listwise softmax ──> rank.Weights
+//
+// The model is linear in features of the signals, so that anyone can read what
+// it learned. The same log, T0 and seed give the same weights.
 package fit
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/mars-rec/mars/graph"
+	"github.com/mars-rec/mars/graph/rank"
+)
+
+// Config says how weights are fitted. The zero value works.
+type Config struct {
+	Dataset  string         // its name, for the file
+	Features []rank.Feature // whose Signal and Form are fitted; nil: Features
+	Cases    int            // the last interactions of each user to learn from; 0: 10
+	Sampling Sampling
+	Penalty  float64 // of the squares of the weights; 0: 5
+	Workers  int     // 0: as many as there are processors
+}
+
+// Features returns the features that are fitted by default: each signal as
+// standard score and as value, and popularity as a fall-back. Without
+// attributes, category and year are left out.
+func Features(attributes bool) []rank.Feature {
+	var features []rank.Feature
+	for _, s := range rank.Signals() {
+		if !attributes && (s == rank.Category || s == rank.Year) {
+			continue
+		}
+		for _, form := range []rank.Form{rank.Standardised, rank.Value} {
+			features = append(features, rank.Feature{Signal: s, Form: form})
+		}
+	}
+	return append(features, rank.Feature{Signal: rank.Popularity, Form: rank.Fallback})
+}
+
+// Fit fits weights on the interactions before a moment. Of each user the last
+// ones before it are cases, with uniform and with popular negatives. Attributes
+// may be nil.
+func Fit(ctx context.Context, g *graph.Graph, attributes rank.Attributes, before time.Time, c Config) (rank.Weights, error) {
+	var cases []Case
+	for _, negatives := range []Negatives{Uniform, Popular} {
+		cases = append(cases, Recent(g, before, negatives, cmp.Or(c.Cases, 10), c.Sampling)...)
+	}
+	if c.Features == nil {
+		c.Features = Features(attributes != nil)
+	}
+	signals := rank.Weights{Features: c.Features}.Signals()
+	// Silence is that of all collaborative signals, whichever are features.
+	for _, s := range rank.Collaborative() {
+		if !slices.Contains(signals, s) {
+			signals = append(signals, s)
+		}
+	}
+	examples, err := Evidence(ctx, g, attributes, cases, signals, cmp.Or(c.Workers, runtime.GOMAXPROCS(0)))
+	if err != nil {
+		return rank.Weights{}, fmt.Errorf("fit: %w", err)
+	}
+	w, err := Learn(examples, before, c)
+	if err != nil {
+		return rank.Weights{}, err
+	}
+	w.Provenance.Interactions = g.At(before).Interactions()
+	return w, nil
+}
+
+// Learn fits weights on examples of one's own, all of them before the moment.
+func Learn(examples []Example, before time.Time, c Config) (rank.Weights, error) {
+	if len(examples) == 0 {
+		return rank.Weights{}, fmt.Errorf("fit: no user has an interaction before %s from which to learn: choose a later moment", before.UTC().Format(time.RFC3339))
+	}
+	users := map[string]bool{}
+	for _, e := range examples {
+		if !e.Case.AsOf.Before(before) {
+			return rank.Weights{}, fmt.Errorf("fit: case %s is as of %s, not before %s", e.Case.ID, e.Case.AsOf.Format(time.RFC3339), before.Format(time.RFC3339))
+		}
+		users[e.Case.User] = true
+	}
+	if c.Features == nil {
+		c.Features = Features(true)
+	}
+	w := rank.Weights{
+		Version:  rank.WeightsVersion,
+		Dataset:  c.Dataset,
+		Before:   before.UTC(),
+		Features: slices.Clone(c.Features),
+		Provenance: rank.Provenance{
+			Users:      len(users),
+			Cases:      len(examples),
+			Candidates: len(examples[0].Case.Items),
+			Penalty:    cmp.Or(c.Penalty, 5),
+			Seed:       c.Sampling.Seed,
+		},
+	}
+	lists, err := standardise(w.Features, examples)
+	if err != nil {
+		return rank.Weights{}, fmt.Errorf("fit: %w", err)
+	}
+	weights, loss := softmax{lists, w.Provenance.Penalty}.fit(len(w.Features))
+	for a := range weights {
+		w.Features[a].Weight = weights[a]
+	}
+	w.Provenance.Loss = loss
+	return w, nil
+}
+
+// standardise sets the features' means and scales to those over all items of
+// the examples, and returns the examples as lists. A mean cancels within a list;
+// it is kept so that a weight can be read alone.
+func standardise(features []rank.Feature, examples []Example) ([]list, error) {
+	lists := make([]list, len(examples))
+	for n, e := range examples {
+		lists[n] = list{make([][]float64, len(e.Case.Items)), e.Gold}
+		for k := range lists[n].features {
+			lists[n].features[k] = make([]float64, len(features))
+		}
+	}
+	for a := range features {
+		f := &features[a]
+		f.Mean, f.Scale = 0, 1
+		count, sum, squares := 0.0, 0.0, 0.0
+		for n, e := range examples {
+			xs := f.Of(e.Signals)
+			if xs == nil {
+				return nil, fmt.Errorf("case %s has no signal %s", e.Case.ID, f.Signal)
+			}
+			for k, x := range xs {
+				lists[n].features[k][a] = x
+				count, sum, squares = count+1, sum+x, squares+x*x
+			}
+		}
+		f.Mean = sum / count
+		if variance := squares/count - f.Mean*f.Mean; variance > 1e-12 {
+			f.Scale = math.Sqrt(variance)
+		}
+		for n := range lists {
+			for k := range lists[n].features {
+				x := &lists[n].features[k][a]
+				*x = (*x - f.Mean) / f.Scale
+			}
+		}
+	}
+	return lists, nil
+}

@@ -116,3 +116,19 @@ func StandardSum() Ranker {
 		return sum
 	})
 }
+
+// Fused ranks by a fused score: [Default] or fitted weights. Without attributes
+// the signals that need them are left out.
+func Fused(name string, w Weights, attributes Attributes) Ranker {
+	return NewRanker(name, func(q Request) []float64 {
+		signals := map[string][]float64{}
+		for _, s := range w.Signals() {
+			// An error means that the signal is unknown or needs attributes: then it
+			// has nothing to say.
+			if scores, err := Score(s, q.Cut, q.User, q.Items, attributes); err == nil {
+				signals[s] = scores
+			}
+		}
+		return w.Fuse(signals)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mars-rec/mars/graph"
 )
@@ -28,9 +29,11 @@ func WindowSignal(last int) string {
 	return ItemCFLast + "_" + strconv.Itoa(last)
 }
 
-// Score computes a signal by its name, in its standard definition. Attributes
-// may be nil if the signal is none of [Category] and [Year]. An unknown name is
-// an error.
+// Score computes a signal by its name, in its standard definition. Besides the
+// names of [Signals] it knows item_cf_last_<n>, Item-CF over the last n items,
+// and popularity_recent_<n>, the popularity of the last n days. Attributes may
+// be nil if the signal is none of [Category] and [Year]. An unknown name is an
+// error.
 func Score(signal string, cut *graph.Cut, user string, items []string, attributes Attributes) ([]float64, error) {
 	switch signal {
 	case ItemCF:
@@ -55,10 +58,24 @@ func Score(signal string, cut *graph.Cut, user string, items []string, attribute
 		}
 		return ScoreYear(cut, user, items, attributes), nil
 	}
-	if tail, ok := strings.CutPrefix(signal, ItemCFLast+"_"); ok {
-		if n, err := strconv.Atoi(tail); err == nil && n > 0 && WindowSignal(n) == signal {
-			return ScoreItemCF(cut, user, items, ItemCFQuery{Last: n}), nil
-		}
+	if n, ok := number(signal, ItemCFLast+"_"); ok && WindowSignal(n) == signal {
+		return ScoreItemCF(cut, user, items, ItemCFQuery{Last: n}), nil
+	}
+	if n, ok := number(signal, PopularityRecent+"_"); ok && n <= maxDays {
+		return ScorePopularityRecent(cut, items, time.Duration(n)*24*time.Hour), nil
 	}
 	return nil, fmt.Errorf("unknown signal %q: there are %s", signal, strings.Join(Signals(), ", "))
+}
+
+// maxDays bounds a window of days, so that it is a time.Duration.
+const maxDays = 100_000
+
+// number reads the positive number after a prefix.
+func number(name, prefix string) (int, bool) {
+	tail, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(tail)
+	return n, err == nil && n > 0 && strconv.Itoa(n) == tail
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"time"
@@ -12,82 +13,110 @@ import (
 // WeightsVersion is the version of the weights' file.
 const WeightsVersion = 1
 
-// Feature is one addend of the fused score: a signal, how it is made into a
-// feature, and its weight.
-type Feature struct {
-	Signal string  `json:"signal"`
-	Form   string  `json:"form"`
-	Mean   float64 `json:"mean"`  // of the feature in training
-	Scale  float64 `json:"scale"` // its standard deviation in training, or 1
-	Weight float64 `json:"weight"`
-}
+// maxWeights bounds the size of a weights file, in bytes.
+const maxWeights = 1 << 20
 
-// Provenance says what the weights were fitted on.
-type Provenance struct {
-	Tasks        int   `json:"tasks"`        // training tasks
-	Users        int   `json:"users"`        // their users
-	Interactions int   `json:"interactions"` // visible at Before
-	Seed         int64 `json:"seed"`
-}
-
-// Weights is a fused score: what `mars fit` writes, or the built-in rule.
+// Weights is a fused score: a linear model of features of the signals. It is
+// what mars fit writes, and what [Default] returns.
 type Weights struct {
 	Version    int        `json:"version"`
-	Dataset    string     `json:"dataset"`
-	Before     time.Time  `json:"before"` // fitted on interactions strictly before it; zero: on none of this data set
+	Dataset    string     `json:"dataset"` // what it was fitted on; "": the built-in rule
+	Before     time.Time  `json:"before"`  // fitted on interactions strictly before it; zero: fit for any task
 	Features   []Feature  `json:"features"`
 	Provenance Provenance `json:"provenance"`
 }
 
-// Load reads a weights file, strictly.
+// Provenance says what weights were fitted on.
+type Provenance struct {
+	Interactions int     `json:"interactions"` // visible at Before
+	Users        int     `json:"users"`        // users with training cases
+	Cases        int     `json:"cases"`        // training cases, both kinds of negatives
+	Candidates   int     `json:"candidates"`   // per case
+	Penalty      float64 `json:"penalty"`      // of the squares of the weights
+	Seed         int64   `json:"seed"`
+	Loss         float64 `json:"loss"` // mean negative log likelihood of the cases, in nats
+}
+
+// Load reads a weights file, strictly: an unknown key, another version, an
+// unknown form or a number that makes no sense is an error.
 func Load(path string) (Weights, error) {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return Weights{}, fmt.Errorf("load weights: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	var w Weights
-	if err := dec.Decode(&w); err != nil {
-		return Weights{}, fmt.Errorf("load weights %s: %w", path, err)
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxWeights+1))
+	if err != nil {
+		return Weights{}, fmt.Errorf("load weights: %w", err)
 	}
-	if err := w.check(); err != nil {
+	w, err := Parse(b)
+	if err != nil {
 		return Weights{}, fmt.Errorf("load weights %s: %w", path, err)
 	}
 	return w, nil
 }
 
+// Parse reads the bytes of a weights file as [Load] does.
+func Parse(b []byte) (Weights, error) {
+	if len(b) > maxWeights {
+		return Weights{}, fmt.Errorf("more than %d bytes: this is no weights file", maxWeights)
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	var w Weights
+	if err := dec.Decode(&w); err != nil {
+		return Weights{}, fmt.Errorf("not what mars fit writes: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Weights{}, fmt.Errorf("not what mars fit writes: something follows the JSON object")
+	}
+	return w, w.check()
+}
+
 func (w Weights) check() error {
 	if w.Version != WeightsVersion {
-		return fmt.Errorf("version %d: this program reads version %d: fit the weights again", w.Version, WeightsVersion)
+		return fmt.Errorf("version %d, this program reads version %d: fit the weights again", w.Version, WeightsVersion)
+	}
+	if w.Before.IsZero() {
+		return fmt.Errorf("\"before\" is missing: without it nobody knows for which tasks the weights may be used")
 	}
 	if len(w.Features) == 0 {
-		return fmt.Errorf("no features")
+		return fmt.Errorf("it has no features")
 	}
-	for _, f := range w.Features {
-		if f.Form != "standard" {
-			return fmt.Errorf("feature %s: unknown form %q", f.Signal, f.Form)
-		}
-		for _, x := range []float64{f.Mean, f.Scale, f.Weight} {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return fmt.Errorf("feature %s: a number is not finite", f.Signal)
-			}
+	for k, f := range w.Features {
+		switch {
+		case f.Form != Standardised && f.Form != Value && f.Form != Fallback:
+			return fmt.Errorf("feature %d (%s): the form %q is unknown", k+1, f.Signal, f.Form)
+		case f.Signal == "":
+			return fmt.Errorf("feature %d has no signal", k+1)
+		case f.Scale <= 0 || !finite(f.Mean, f.Scale, f.Weight):
+			return fmt.Errorf("feature %d (%s): mean %v, scale %v, weight %v: want finite numbers and a positive scale", k+1, f.Signal, f.Mean, f.Scale, f.Weight)
 		}
 	}
 	return nil
+}
+
+func finite(xs ...float64) bool {
+	for _, x := range xs {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // CheckTask refuses a task whose moment is earlier than [Weights.Before]: the
 // weights would know its future.
 func (w Weights) CheckTask(asOf time.Time) error {
 	if asOf.Before(w.Before) {
-		return fmt.Errorf("the weights were fitted on interactions before %s, the task is as of %s: fit them before the earliest task",
-			w.Before.Format(time.RFC3339), asOf.Format(time.RFC3339))
+		return fmt.Errorf("the weights were fitted on interactions before %s, but the task is as of %s, when these had not happened: fit them before the earliest task",
+			w.Before.UTC().Format(time.RFC3339), asOf.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
-// Signals returns the names of the signals that the weights use, each once.
+// Signals returns the names of the signals that the weights use, each once, in
+// the order of the features.
 func (w Weights) Signals() []string {
 	var names []string
 	seen := map[string]bool{}
@@ -100,33 +129,40 @@ func (w Weights) Signals() []string {
 	return names
 }
 
-// Fuse returns the fused score of each candidate: the weighted sum of the
-// features. All signals list the same candidates in the same order; a signal
-// that is missing adds nothing.
+// Fuse returns the fused score of each candidate, larger is better: the
+// weighted sum of the features. Every signal lists all candidates in the same
+// order. A signal that is missing, has another length than the longest, or has
+// a number that is not finite adds nothing, so that a fused score can be made
+// of whatever evidence there is. Without any signal it returns nil.
+//
+// Scores may be rounded: four significant digits rank like the exact ones,
+// except between candidates that are as good as equal.
 func (w Weights) Fuse(signals map[string][]float64) []float64 {
-	var fused []float64
-	for _, s := range signals {
-		fused = make([]float64, len(s))
-		break
+	signals, n := usable(signals)
+	if n == 0 {
+		return nil
 	}
+	fused := make([]float64, n)
 	for _, f := range w.Features {
-		s, ok := signals[f.Signal]
-		if !ok {
-			continue
-		}
-		for k, z := range Standard(s) {
-			fused[k] += float64(f.Weight * ((z - f.Mean) / f.Scale))
+		for k, x := range f.Of(signals) {
+			fused[k] += float64(f.Weight * x) // rounded: no machine may fuse it with the sum
 		}
 	}
 	return fused
 }
 
-// Default returns the built-in rule.
-func Default() Weights {
-	return Weights{Version: WeightsVersion, Features: []Feature{
-		{ItemCF, "standard", 0, 1, 1},
-		{ItemCFRecent, "standard", 0, 1, 1},
-		{UserCF, "standard", 0, 1, 1},
-		{Popularity, "standard", 0, 1, 0.25},
-	}}
+// usable leaves out what [Weights.Fuse] cannot use, and returns the number of
+// candidates.
+func usable(signals map[string][]float64) (map[string][]float64, int) {
+	n := 0
+	for _, s := range signals {
+		n = max(n, len(s))
+	}
+	kept := make(map[string][]float64, len(signals))
+	for name, s := range signals {
+		if len(s) == n && finite(s...) {
+			kept[name] = s
+		}
+	}
+	return kept, n
 }
