@@ -1,0 +1,164 @@
+package trajectories
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mars-rec/mars/message/phase"
+	"github.com/mars-rec/mars/model"
+)
+
+// Reading is a linear conversation, read back: its phases in order.
+type Reading struct {
+	Plan        phase.Plan
+	Analyses    []phase.Analysis
+	Reflections []phase.Reflection
+	Recommend   phase.Recommend
+	Calls       int // tool calls
+}
+
+// Parse reads a conversation as [Serialize] writes it, or as a student did. It
+// holds it to the form: a plan, at least one tool call, at least one reflection
+// and a ranking of all labels, in this order, each phase well formed, the
+// ranking last and once; every call has arguments that are a JSON object, and
+// its answer right after it, in the order of the calls. Analyses may be absent.
+// Subtasks go to the given roles. What is wrong is the error.
+func Parse(messages []model.Message, labels, roles []string) (Reading, error) {
+	p := parser{labels: labels, roles: roles}
+	for i, m := range messages {
+		if len(p.waiting) > 0 && m.Role != model.ToolRole {
+			return p.read, fmt.Errorf("message %d: the call of %s has no answer", i, p.waiting[0].Name)
+		}
+		var err error
+		switch m.Role {
+		case model.Assistant:
+			err = p.assistant(m)
+		case model.ToolRole:
+			err = p.answer(m)
+		}
+		if err != nil {
+			return p.read, fmt.Errorf("message %d: %w", i, err)
+		}
+	}
+	return p.read, p.end()
+}
+
+// parser holds a conversation against the form.
+type parser struct {
+	labels, roles   []string
+	read            Reading
+	planned, ranked bool
+	waiting         []model.ToolCall // calls without an answer yet
+}
+
+func (p *parser) assistant(m model.Message) error {
+	if p.ranked {
+		return errors.New("the conversation goes on after the ranking")
+	}
+	blocks, err := phase.Blocks(m.Content)
+	if err != nil {
+		return err
+	}
+	for _, b := range blocks {
+		if err := p.block(b); err != nil {
+			return err
+		}
+	}
+	for _, c := range m.ToolCalls {
+		var arguments map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(c.Arguments), &arguments); err != nil || arguments == nil {
+			return fmt.Errorf("the arguments of %s are no JSON object", c.Name)
+		}
+	}
+	if p.ranked && len(m.ToolCalls) > 0 {
+		return errors.New("a tool is called after the ranking")
+	}
+	p.waiting = append(p.waiting, m.ToolCalls...)
+	p.read.Calls += len(m.ToolCalls)
+	return nil
+}
+
+func (p *parser) block(b phase.Block) (err error) {
+	switch {
+	case p.ranked:
+		return fmt.Errorf("<%s> comes after the ranking", b.Tag)
+	case !p.planned && b.Tag != "plan":
+		return fmt.Errorf("<%s> comes before the plan", b.Tag)
+	case p.planned && b.Tag == "plan":
+		return errors.New("there are two plans")
+	}
+	switch b.Tag {
+	case "plan":
+		p.planned = true
+		p.read.Plan, _, err = phase.ParsePlan(b.Text, p.roles)
+	case "analysis":
+		var a phase.Analysis
+		a, _, err = phase.ParseAnalysis(b.Text, b.Role, p.labels)
+		p.read.Analyses = append(p.read.Analyses, a)
+	case "reflection":
+		var r phase.Reflection
+		r, _, err = phase.ParseReflection(b.Text, p.roles)
+		p.read.Reflections = append(p.read.Reflections, r)
+	case "recommend":
+		if len(p.read.Reflections) == 0 {
+			return errors.New("<recommend> comes before a reflection")
+		}
+		p.ranked = true
+		p.read.Recommend, _, err = phase.ParseRecommend(b.Text, p.labels)
+	}
+	return err
+}
+
+func (p *parser) answer(m model.Message) error {
+	if len(p.waiting) == 0 {
+		return errors.New("an answer without a call")
+	}
+	if c := p.waiting[0]; m.ToolCallID != c.ID || m.Name != c.Name {
+		return fmt.Errorf("the answer is to %s %s, the call is %s %s", m.Name, m.ToolCallID, c.Name, c.ID)
+	}
+	p.waiting = p.waiting[1:]
+	return nil
+}
+
+func (p *parser) end() error {
+	switch {
+	case len(p.waiting) > 0:
+		return fmt.Errorf("the call of %s has no answer", p.waiting[0].Name)
+	case !p.planned:
+		return errors.New("there is no <plan>")
+	case p.read.Calls == 0:
+		return errors.New("no tool is called")
+	case len(p.read.Reflections) == 0:
+		return errors.New("there is no <reflection>")
+	case !p.ranked:
+		return errors.New("there is no <recommend>")
+	}
+	return nil
+}
+
+// Roles returns the roles that the trajectory speaks of, in the order of the
+// log: those who analysed, and those whom a plan or a reflection gave work.
+func (t *Trajectory) Roles() ([]string, error) {
+	var roles []string
+	seen := map[string]bool{}
+	for _, e := range t.Log {
+		var body struct {
+			Role     string          `json:"role"`
+			Subtasks []phase.Subtask `json:"subtasks"`
+		}
+		switch e.Kind {
+		case phase.Plan{}.Kind(), phase.Analysis{}.Kind(), phase.Reflection{}.Kind():
+			if err := json.Unmarshal(e.Body, &body); err != nil {
+				return nil, fmt.Errorf("message %s: %w", e.ID, err)
+			}
+		}
+		for _, s := range append(body.Subtasks, phase.Subtask{Role: body.Role}) {
+			if s.Role != "" && !seen[s.Role] {
+				seen[s.Role] = true
+				roles = append(roles, s.Role)
+			}
+		}
+	}
+	return roles, nil
+}
