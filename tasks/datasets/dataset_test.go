@@ -58,6 +58,8 @@ func TestOpenRefusesDamage(t *testing.T) {
 	}
 	half := func(n int64) int64 { return n / 2 }
 	none := func(int64) int64 { return 0 }
+	whole := filepath.Join(t.TempDir(), "set")
+	importRows(t, broad(), whole, ImportConfig{})
 	for name, c := range map[string]struct {
 		harm func(dir string) error
 		want string
@@ -83,7 +85,9 @@ func TestOpenRefusesDamage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "set")
-			importRows(t, broad(), out, ImportConfig{})
+			if err := os.CopyFS(out, os.DirFS(whole)); err != nil {
+				t.Fatal(err)
+			}
 			if err := c.harm(out); err != nil {
 				t.Fatal(err)
 			}

@@ -71,6 +71,11 @@ func Import(ctx context.Context, reader Reader, source, out string, cfg ImportCo
 	}
 	defer func() { err = errors.Join(err, s.close(err != nil)) }()
 	m, err = assemble(ctx, s, reader, source, cfg)
+	if err == nil {
+		err = ctx.Err() // the last moment at which it can be given up
+	} else if ctx.Err() != nil {
+		err = ctx.Err() // whatever it is that noticed
+	}
 	if err != nil {
 		return Manifest{}, fmt.Errorf("import %s: %w", source, err)
 	}

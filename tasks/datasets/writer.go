@@ -94,7 +94,9 @@ func (w *catalogWriter) begin(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if w.tx, err = w.db.BeginTx(ctx, nil); err != nil {
+	// The transaction outlives the context, so that a cancelled import is told
+	// as that and not as a statement that was closed under it.
+	if w.tx, err = w.db.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
 		return err
 	}
 	for _, p := range []struct {
