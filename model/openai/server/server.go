@@ -31,7 +31,7 @@ import (
 	"github.com/mars-rec/mars/model"
 )
 
-// Config of a handler. Clock is required.
+// Config of a handler. The zero value works.
 type Config struct {
 	Name  string           // of the model, as clients ask for it; "": "model"
 	Token string           // that clients send as a bearer token; "": none is asked for
@@ -39,7 +39,7 @@ type Config struct {
 	Limit int64            // bytes of a request; 0: 4 MB, since a prompt carries a history
 	Calls int              // answered at once, others wait; 0: 64
 	Time  time.Duration    // for one answer; 0: 10 minutes
-	Clock func() time.Time // for the created field of answers
+	Clock func() time.Time // for the created field of answers; nil: time.Now
 }
 
 func (c Config) withDefaults() Config {
@@ -54,6 +54,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Time == 0 {
 		c.Time = 10 * time.Minute
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
 	}
 	return c
 }
