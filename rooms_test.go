@@ -22,7 +22,6 @@ var everyone = []string{"agents", "orchestrator", "trajectories", "star", "eval"
 var rooms = map[string]room{
 	"message":             {},
 	"message/membus":      {may: []string{"message."}},
-	"message/natsbus":     {may: []string{"message."}},
 	"message/messagetest": {may: []string{"message."}},
 	"message/phase":       {may: []string{"message."}},
 
@@ -57,7 +56,7 @@ var rooms = map[string]room{
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 
 	"trajectories":        {may: []string{"message.", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/store":  {may: []string{"message.", "trajectories.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/store":  {may: []string{"message.", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/reward": {may: []string{"message.", "message/phase", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/export": {may: []string{"message.", "message/phase", "model.", "trajectories.", "trajectories/reward", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
