@@ -24,7 +24,7 @@ that is being written to by other means loses what is in its log.`),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			st, err := store.Open(c.Context(), args[0], store.Config{ReadOnly: true})
 			if err != nil {
-				return noStore(err)
+				return storeError(err)
 			}
 			defer st.Close()
 			if err := st.Backup(c.Context(), args[1]); err != nil {

@@ -33,6 +33,7 @@ trains a small student.`),
 	}{
 		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), toolCommand(a)}},
 		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
+		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), verifyCommand(a), backupCommand(a)}},
 		{"results", "Results:", []*cobra.Command{evalCommand(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

@@ -36,7 +36,7 @@ done, and mars synth does them.`),
 			}
 			report, err := store.Verify(c.Context(), args[0])
 			if err != nil {
-				return noStore(err)
+				return storeError(err)
 			}
 			if err := a.print(report, func(w io.Writer) { writeReport(w, args[0], report) }); err != nil {
 				return err
@@ -82,7 +82,7 @@ func verdict(path string, r store.Report) error {
 func (a *app) accept(c *cobra.Command, path string) error {
 	missing, err := store.Accept(c.Context(), path)
 	if err != nil {
-		return noStore(err)
+		return storeError(err)
 	}
 	if missing == nil {
 		missing = []store.Finding{}
@@ -99,8 +99,8 @@ func (a *app) accept(c *cobra.Command, path string) error {
 	})
 }
 
-// noStore adds to an error of opening a run store what to do about it.
-func noStore(err error) error {
+// storeError adds to an error of opening a run store what to do about it.
+func storeError(err error) error {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return hinted(err, "mars synth makes a run store")

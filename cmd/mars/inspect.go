@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+func inspectCommand(a *app) *cobra.Command {
+	var full bool
+	var status string
+	c := &cobra.Command{
+		Use:   "inspect RUN.DB [ID]",
+		Short: "List the runs of a store, or read one as a person would",
+		Long: strings.TrimSpace(`
+Without an ID, list the runs: task, user, scenario, status, what they cost, which
+model spoke, the item that was ranked first, and scores if there are any.
+
+With an ID, print all that was said in that run, in the order of the tree of
+messages: what the model was told, what it answered, which tools it called and
+what they found. Long texts are cut, and it is said where; --full shows them.`),
+		Example: `  mars inspect run.db
+  mars inspect run.db --status failed
+  mars inspect run.db classic-42
+  mars inspect run.db classic-42 --full --json`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return nil
+			}
+			return exactly("RUN.DB")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 2 && status != "" {
+				return usagef("--status chooses runs of the list: leave it out, or the ID")
+			}
+			states := []trajectories.Status{trajectories.Pending, trajectories.Running, trajectories.Done, trajectories.Failed}
+			if status != "" && !slices.Contains(states, trajectories.Status(status)) {
+				return usagef("--status is %q: want pending, running, done or failed", status)
+			}
+			st, err := store.Open(c.Context(), args[0], store.Config{ReadOnly: true})
+			if err != nil {
+				return storeError(err)
+			}
+			defer st.Close()
+			if len(args) == 1 {
+				return storeError(a.listRuns(c.Context(), st, trajectories.Status(status)))
+			}
+			t, err := st.Trajectory(c.Context(), args[1])
+			if err != nil {
+				return noRun(err, args[0])
+			}
+			return a.print(t, func(w io.Writer) {
+				(&reader{w: w, colour: colour(w), full: full, task: t.Run.Task}).trajectory(t)
+			})
+		},
+	}
+	c.Flags().BoolVar(&full, "full", false, "print long texts whole")
+	c.Flags().StringVar(&status, "status", "", "list only runs that are pending, running, done or failed")
+	return c
+}
+
+// noRun adds to an error of reading a run what to do about it.
+func noRun(err error, path string) error {
+	if strings.Contains(err.Error(), "has no run") {
+		return hinted(err, "mars inspect %s lists the runs", path)
+	}
+	return storeError(err)
+}
+
+// listed is a run in the list.
+type listed struct {
+	store.Summary
+	Scores []trajectories.Score `json:"scores,omitempty"`
+}
+
+// listRuns writes the list, a page at a time, so that its first rows do not
+// wait for the last.
+func (a *app) listRuns(ctx context.Context, st *store.Store, status trajectories.Status) error {
+	const page = 500
+	scorers, err := st.Scorers(ctx)
+	if err != nil {
+		return err
+	}
+	counts, err := st.Count(ctx)
+	if err != nil {
+		return err
+	}
+	var runs []listed
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	if !a.json {
+		fmt.Fprintln(a.stdout, heading(st, counts))
+		fmt.Fprintln(w, strings.Join(append([]string{"run", "user", "scenario", "status", "calls", "tools", "tokens", "model", "top item"}, scorers...), "\t"))
+	}
+	rows := 0
+	for sum, err := range st.Runs(ctx) {
+		if err != nil {
+			return err
+		}
+		if status != "" && sum.Status != status {
+			continue
+		}
+		l := listed{Summary: sum}
+		l.Manifest = trajectories.Manifest{} // said once, for all
+		if len(scorers) > 0 {
+			if l.Scores, err = st.ScoresOf(ctx, sum.ID); err != nil {
+				return err
+			}
+		}
+		if a.json {
+			runs = append(runs, l)
+			continue
+		}
+		fmt.Fprintln(w, l.row(st.Manifest(), scorers))
+		if rows++; rows%page == 0 {
+			if err := w.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if a.json {
+		return a.printJSON(struct {
+			Store    string                      `json:"store"`
+			Manifest trajectories.Manifest       `json:"manifest"`
+			Count    map[trajectories.Status]int `json:"count"`
+			Runs     []listed                    `json:"runs"`
+		}{st.Path(), st.Manifest(), counts, append([]listed{}, runs...)})
+	}
+	return w.Flush()
+}
+
+// heading says what the store holds and what made it.
+func heading(st *store.Store, counts map[trajectories.Status]int) string {
+	total := 0
+	var parts []string
+	for _, s := range []trajectories.Status{trajectories.Done, trajectories.Failed, trajectories.Running, trajectories.Pending} {
+		total += counts[s]
+		if counts[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", thousands(int64(counts[s])), s))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"none"}
+	}
+	m := st.Manifest()
+	return printable(fmt.Sprintf("%s runs (%s), model %s, seed %d", thousands(int64(total)), strings.Join(parts, ", "), spoken(nil, m), m.Seed))
+}
+
+// spoken names the models that spoke in a run; before it has ended, those that
+// are to.
+func spoken(models []string, m trajectories.Manifest) string {
+	if len(models) == 0 {
+		for _, name := range m.Models {
+			models = append(models, name)
+		}
+		slices.Sort(models)
+		models = slices.Compact(models)
+	}
+	if len(models) == 0 {
+		return "none"
+	}
+	return strings.Join(models, ", ")
+}
+
+func (l listed) row(m trajectories.Manifest, scorers []string) string {
+	top := "-"
+	if len(l.Ranking) > 0 {
+		top = l.Ranking[0]
+	}
+	cells := []string{l.ID, l.Task.User, l.Task.Scenario, string(l.Status),
+		thousands(int64(l.Calls)), thousands(int64(l.Summary.Tools)),
+		thousands(int64(l.Usage.InputTokens + l.Usage.OutputTokens)), spoken(l.Models, m), top}
+	for _, name := range scorers {
+		cell := "-"
+		for _, s := range l.Scores {
+			if s.Scorer+"/"+s.Version == name {
+				cell = strconv.FormatFloat(s.Value, 'f', 3, 64)
+			}
+		}
+		cells = append(cells, cell)
+	}
+	if l.Cause != "" {
+		cells = append(cells, l.Cause)
+	}
+	for i, c := range cells {
+		cells[i] = oneLine(strings.ReplaceAll(c, "\t", " "))
+	}
+	return strings.Join(cells, "\t")
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+// replaying is what `mars replay` is asked for.
+type replaying struct {
+	path        string
+	id          string // "": all that are done
+	tools       bool
+	data        string
+	prompts     string
+	concurrency int
+}
+
+// replayReport is what it came to.
+type replayReport struct {
+	Store    string     `json:"store"`
+	Replayed int        `json:"replayed"`
+	Messages int        `json:"messages"`
+	NotDone  int        `json:"not_done"` // runs of the store that are not done, which have nothing to compare
+	Diverged []diverged `json:"diverged"`
+	Seconds  float64    `json:"seconds"`
+}
+
+// diverged is a run that did not go as recorded.
+type diverged struct {
+	Run  string `json:"run"`
+	ID   string `json:"id,omitempty"` // the first message that differs
+	What string `json:"what"`
+}
+
+func replayCommand(a *app) *cobra.Command {
+	var r replaying
+	c := &cobra.Command{
+		Use:   "replay RUN.DB [ID]",
+		Short: "Run trajectories again from their record and compare every byte",
+		Long: strings.TrimSpace(`
+Run the team again on each task that is done, with every answer of a model and of
+a tool taken from the record, and compare all that is said with what was said
+then, byte for byte. No model is asked. A prompt that has changed since, or an
+agent, is named by the ID of the first message that differs. Exit code 3:
+something differs.
+
+With --tools, the tools are executed anew on the data: a result that differs is
+named in the same way.`),
+		Example: `  mars replay run.db
+  mars replay run.db --tools
+  mars replay run.db classic-42 --prompts prompts`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return nil
+			}
+			return exactly("RUN.DB")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			r.path = args[0]
+			if len(args) == 2 {
+				r.id = args[1]
+			}
+			if r.concurrency < 1 {
+				return usagef("--concurrency is %d: want 1 or more", r.concurrency)
+			}
+			return a.replay(c.Context(), r)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&r.tools, "tools", false, "execute the tools anew, and compare their results")
+	f.StringVar(&r.data, "data", "", "data set directory, if it is no longer where it was")
+	f.StringVar(&r.prompts, "prompts", "", "folder with prompts that override those shipped, instead of the one of then")
+	f.IntVar(&r.concurrency, "concurrency", 4, "trajectories at work at once")
+	return c
+}
+
+func (a *app) replay(ctx context.Context, r replaying) (err error) {
+	st, err := store.Open(ctx, r.path, store.Config{ReadOnly: true})
+	if err != nil {
+		return storeError(err)
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	works, err := r.assemble(st)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, works.Close()) }()
+	now := st.Manifest()
+	now.Prompts, now.Data = works.prompts, works.data.Manifest().Fingerprint()
+	for _, d := range st.Manifest().Differences(now) {
+		a.notef("changed since: %s", d)
+	}
+	report, err := a.replayAll(ctx, r, st, works)
+	if err != nil {
+		return noRun(err, r.path)
+	}
+	if err := a.print(report, func(w io.Writer) { writeReplay(w, report) }); err != nil {
+		return err
+	}
+	if n := len(report.Diverged); n > 0 {
+		return gatef("%s of %s trajectories differ from their record", thousands(int64(n)), thousands(int64(report.Replayed)))
+	}
+	return nil
+}
+
+// assemble makes the team of then.
+func (r replaying) assemble(st *store.Store) (*works, error) {
+	s, err := setupOf(st)
+	if err != nil {
+		return nil, err
+	}
+	if r.data != "" {
+		s.Data = r.data
+	}
+	if r.prompts != "" {
+		s.Prompts = r.prompts
+	}
+	works, err := s.assemble(func(string) (model.Model, error) { return silent, nil })
+	return works, hinted(err, "--data names the data set if it is no longer there")
+}
+
+// silent is in the place of every model: a replay asks none.
+var silent = model.Func(func(context.Context, model.Request) (model.Reply, error) {
+	return model.Reply{}, errors.New("a replay asks no model")
+})
+
+// replayAll replays the runs and puts together what differs, in the order of
+// the tasks.
+func (a *app) replayAll(ctx context.Context, r replaying, st *store.Store, w *works) (replayReport, error) {
+	report := replayReport{Store: r.path, Diverged: []diverged{}}
+	ids, err := r.choose(ctx, st, &report)
+	if err != nil {
+		return report, err
+	}
+	start := a.now()
+	bar := a.progress("replay", int64(len(ids)), thousands)
+	defer bar.Close()
+	found := make([]*diverged, len(ids))
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.concurrency)
+	for i, id := range ids {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			t, err := st.Trajectory(ctx, id)
+			if err != nil {
+				return err
+			}
+			d, err := again(ctx, w, t, r.tools)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[i] = d
+			report.Replayed++
+			report.Messages += len(t.Log)
+			bar.Add(1)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return report, err
+	}
+	for _, d := range found {
+		if d != nil {
+			report.Diverged = append(report.Diverged, *d)
+		}
+	}
+	report.Seconds = a.now().Sub(start).Round(time.Millisecond).Seconds()
+	return report, nil
+}
+
+// choose returns the ids of the runs to replay.
+func (r replaying) choose(ctx context.Context, st *store.Store, report *replayReport) ([]string, error) {
+	if r.id != "" {
+		sum, err := st.Run(ctx, r.id)
+		if err != nil {
+			return nil, err
+		}
+		if sum.Status != trajectories.Done {
+			return nil, fmt.Errorf("run %s is %s: only a run that is done can be replayed", r.id, sum.Status)
+		}
+		return []string{r.id}, nil
+	}
+	var ids []string
+	for sum, err := range st.Runs(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if sum.Status == trajectories.Done {
+			ids = append(ids, sum.ID)
+		} else {
+			report.NotDone++
+		}
+	}
+	return ids, nil
+}
+
+// again replays one trajectory; nil is what a run without any difference gives.
+func again(ctx context.Context, w *works, t *trajectories.Trajectory, withTools bool) (*diverged, error) {
+	record := trajectories.Replay(t)
+	if withTools {
+		record = trajectories.ReplayTools(t)
+	}
+	said := &trajectories.Recorder{}
+	result, err := w.Run(ctx, t.Run.Task, record.Log(said), record)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	d := &diverged{Run: t.Run.ID}
+	if first, ok := record.Changed(); ok {
+		d.ID = string(first.ID)
+	}
+	switch {
+	case err != nil: // also one that is no divergence: it had not failed then
+		d.What = err.Error()
+		if first, ok := record.Changed(); ok && !strings.Contains(d.What, d.ID+" ") {
+			d.What = first.String()
+		}
+		return d, nil
+	case !slices.Equal(result.Ranking, t.Run.Ranking):
+		d.What = fmt.Sprintf("the ranking was %v, now %v", t.Run.Ranking, result.Ranking)
+		return d, nil
+	}
+	if first, ok := trajectories.Diff(t, said.Trajectory(t.Run)); ok {
+		d.ID, d.What = string(first.ID), first.String()
+		return d, nil
+	}
+	return nil, nil
+}
+
+func writeReplay(w io.Writer, r replayReport) {
+	for _, d := range r.Diverged {
+		fmt.Fprintf(w, "%s: %s\n", printable(d.Run), oneLine(d.What))
+	}
+	same := r.Replayed - len(r.Diverged)
+	fmt.Fprintf(w, "%s: %s of %s trajectories are the same, byte for byte", r.Store, thousands(int64(same)), thousands(int64(r.Replayed)))
+	fmt.Fprintf(w, " (%s messages, %.1f s", thousands(int64(r.Messages)), r.Seconds)
+	if r.Seconds > 0 {
+		fmt.Fprintf(w, ", %s a second", thousands(int64(float64(r.Replayed)/r.Seconds)))
+	}
+	fmt.Fprintln(w, ")")
+	if r.NotDone > 0 {
+		fmt.Fprintf(w, "%s runs are not done: there is nothing to compare\n", thousands(int64(r.NotDone)))
+	}
+}
