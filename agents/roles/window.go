@@ -16,8 +16,8 @@ import (
 // is, the distant part as a summary that is carried forward window by window.
 type Window struct {
 	Recent int // events shown as they are; 0 is 30
-	Size   int // events summarised in one step; 0 is 100
-	Steps  int // at most so many steps: for longer histories Size grows; 0 is 4
+	Size   int // events summarised in one step, at most; 0 is 100
+	Steps  int // at most so many steps, whatever Size says; 0 is 4
 }
 
 func (w Window) withDefaults() Window {
@@ -62,7 +62,8 @@ func (b *Book) summarise(ctx context.Context, t *agents.Turn, view tasks.View, e
 	if err != nil {
 		return "", err
 	}
-	size := max(window.Size, (len(events)+window.Steps-1)/window.Steps)
+	steps := min(window.Steps, up(len(events), window.Size))
+	size := up(len(events), steps) // steps of equal length
 	summary := ""
 	for start := 0; start < len(events); start += size {
 		chunk := events[start:min(start+size, len(events))]
@@ -90,6 +91,9 @@ func (b *Book) summarise(ctx context.Context, t *agents.Turn, view tasks.View, e
 	}
 	return summary, nil
 }
+
+// up divides and rounds up.
+func up(n, by int) int { return (n + by - 1) / by }
 
 // writeEvents writes one line an event: date, item, rating.
 func writeEvents(ctx context.Context, w *strings.Builder, view tasks.View, events []graph.Event) error {
