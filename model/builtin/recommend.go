@@ -131,6 +131,16 @@ func (m *Model) justify(found map[string]phase.Evidence, signals map[string][]fl
 	return b.String()
 }
 
+// cite names a signal that speaks for a candidate. A signal with a negative
+// weight speaks for those that stand low in it.
+func cite(signal string, place, of int, score float64) string {
+	only := ""
+	if 2*place > of {
+		only = "only "
+	}
+	return fmt.Sprintf("%snumber %d by %s (%s)", only, place, signal, strconv.FormatFloat(score, 'g', 4, 64))
+}
+
 // adds returns what each signal adds to each candidate's score, above what it
 // adds to all of them: the score with it less the score without it.
 func (m *Model) adds(names []string, signals map[string][]float64) map[string][]float64 {

@@ -31,7 +31,7 @@ import (
 type Config struct {
 	Secrets []string          // cut out of every error
 	Limit   int64             // bytes of a response; 0: 32 MB
-	Base    http.RoundTripper // nil: a clone of http.DefaultTransport
+	Base    http.RoundTripper // nil: as http.DefaultTransport, with more idle connections
 	Clock   func() time.Time  // for Retry-After given as a date; nil: time.Now
 }
 
@@ -47,7 +47,9 @@ func New(cfg Config) *Client {
 		cfg.Limit = 32 << 20
 	}
 	if cfg.Base == nil {
-		cfg.Base = http.DefaultTransport.(*http.Transport).Clone()
+		base := http.DefaultTransport.(*http.Transport).Clone()
+		base.MaxIdleConnsPerHost = 256 // a batch keeps many calls to one host in flight
+		cfg.Base = base
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now

@@ -20,6 +20,8 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -163,6 +165,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, cfg Config) erro
 		WriteTimeout:      cfg.withDefaults().Time + time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0), // clients that break off are no news
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
