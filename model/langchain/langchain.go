@@ -7,8 +7,9 @@
 // langchaingo has no schemas in its call options: a request's format goes into
 // the conversation ([model.Instruct]) and JSON mode is asked for. Its providers
 // differ in what they pass on and what they tell; [Traits] say how, and [Open]
-// knows them for the providers it opens. What a provider would silently drop
-// (tools, top_p) is an error here.
+// knows them for the providers it opens. Where a provider has no tools they are
+// told in the conversation, and calls are read from the text; a setting that it
+// would silently drop (top_p) is an error.
 //
 // A stream of langchaingo mixes tool calls into the text. So a request that
 // offers tools is not streamed: its content comes in one piece.
@@ -29,7 +30,7 @@ import (
 // Traits are the ways of a provider. The zero value is one that does all that
 // langchaingo can ask.
 type Traits struct {
-	NoTools bool // tools are ignored
+	NoTools bool // there are no tools: the conversation tells of them
 	NoTopP  bool // top_p is ignored
 	Whole   bool // streams cannot be relied on: ask for the reply in one piece
 	OnePart bool // only the first part of an assistant's message is read
@@ -57,8 +58,8 @@ func (m *Model) Generate(ctx context.Context, req model.Request) (model.Reply, e
 	if err := ctx.Err(); err != nil {
 		return model.Reply{}, err
 	}
-	if err := m.check(req); err != nil {
-		return model.Reply{}, fmt.Errorf("langchain: %s: %w", m.name, err)
+	if m.traits.NoTopP && req.Sampling.TopP != nil {
+		return model.Reply{}, &model.Error{Err: fmt.Errorf("langchain: %s: langchaingo has no top_p for this provider", m.name)}
 	}
 	options := m.options(req)
 	sent := false
@@ -71,7 +72,11 @@ func (m *Model) Generate(ctx context.Context, req model.Request) (model.Reply, e
 			return nil
 		}))
 	}
-	resp, err := m.llm.GenerateContent(ctx, m.messages(model.Instruct(req).Messages), options...)
+	told := req
+	if m.traits.NoTools {
+		told = narrate(req)
+	}
+	resp, err := m.llm.GenerateContent(ctx, m.messages(model.Instruct(told).Messages), options...)
 	if err != nil {
 		return model.Reply{}, m.failed(ctx, err)
 	}
@@ -79,21 +84,15 @@ func (m *Model) Generate(ctx context.Context, req model.Request) (model.Reply, e
 	if err != nil {
 		return model.Reply{}, m.failed(ctx, err)
 	}
+	if m.traits.NoTools && len(req.Tools) > 0 {
+		if calls := narrated(reply.Message.Content); len(calls) > 0 {
+			reply.Message.Content, reply.Message.ToolCalls, reply.Finish = "", calls, "tool_calls"
+		}
+	}
 	if req.OnChunk != nil && !sent && reply.Message.Content != "" {
 		req.OnChunk(model.Chunk{Content: reply.Message.Content})
 	}
 	return reply, nil
-}
-
-// check refuses what the provider would drop.
-func (m *Model) check(req model.Request) error {
-	switch {
-	case m.traits.NoTools && len(req.Tools) > 0:
-		return &model.Error{Err: errors.New("langchaingo has no tools for this provider; if its server has an OpenAI-compatible API, as Ollama has, take openai:NAME with its base URL")}
-	case m.traits.NoTopP && req.Sampling.TopP != nil:
-		return &model.Error{Err: errors.New("langchaingo has no top_p for this provider")}
-	}
-	return nil
 }
 
 // reply puts the choices together: langchaingo gives one for each block of

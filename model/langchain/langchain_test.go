@@ -154,6 +154,49 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// TestToolsInTheConversation: a provider without tools is told of them, and what
+// it asks for is called.
+func TestToolsInTheConversation(t *testing.T) {
+	tools := []model.ToolSpec{{Name: "item_cf", Description: "neighbours.", Parameters: []byte(`{"type": "object"}`)}}
+	conversation := []model.Message{
+		{Role: model.System, Content: "You analyse."}, {Role: model.User, Content: "Look."},
+		{Role: model.Assistant, ToolCalls: []model.ToolCall{{ID: "a", Name: "item_cf", Arguments: `{"k":1}`}, {ID: "b", Name: "item_cf", Arguments: `{"k`}}},
+		{Role: model.ToolRole, ToolCallID: "a", Content: `{"evidence":[]}`}, {Role: model.ToolRole, ToolCallID: "b", Content: "error: no"},
+	}
+	for content, want := range map[string]string{
+		`{"tool_calls":[{"name":"item_cf","arguments":{"k":2}},{"name":"item_cf","arguments":"{}"}]}`: `[{call_1 item_cf {"k":2}} {call_2 item_cf {}}]`,
+		"```json\n{\"tool_calls\":[{\"name\":\"item_cf\",\"arguments\":{}}]}\n```":                    `[{call_1 item_cf {}}]`,
+		`{"role":"recent","summary":"x","claims":[]}`:                                                 `[]`,
+		`{"tool_calls":[{"name":""}]}`:                                                                `[]`,
+		`{"tool_calls":[]}`:                                                                           `[]`,
+		`I would call {"tool_calls":[{"name":"f"}]}`:                                                  `[]`,
+		`{"tool_calls":[{"name":"f"}]} and then answer`:                                               `[]`,
+	} {
+		f := &fake{response: &llms.ContentResponse{Choices: []*llms.ContentChoice{{Content: content}}}}
+		reply, err := langchain.New("m", f, langchain.Traits{NoTools: true}).Generate(t.Context(), model.Request{Messages: conversation, Tools: tools})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(reply.Message.ToolCalls); got != want || (want == "[]") != (reply.Message.Content == content) || (want == "[]") != (reply.Finish == "stop") {
+			t.Errorf("%s: calls %s, content %q, finish %s; want %s", content, got, reply.Message.Content, reply.Finish, want)
+		}
+		var sent []string
+		for _, m := range f.messages {
+			sent = append(sent, string(m.Role)+" "+m.Parts[0].(llms.TextContent).Text)
+		}
+		if !strings.HasPrefix(sent[0], "system You analyse.\n\nYou have these tools") || !strings.Contains(sent[0], `- item_cf: neighbours. {"type":"object"}`) {
+			t.Errorf("the system message is %q", sent[0])
+		}
+		if rest := []string{"human Look.", `ai {"tool_calls":[{"name":"item_cf","arguments":{"k":1}},{"name":"item_cf","arguments":"{\"k"}]}`,
+			`human Result of item_cf: {"evidence":[]}`, "human Result of item_cf: error: no"}; !reflect.DeepEqual(sent[1:], rest) {
+			t.Errorf("sent %q", sent[1:])
+		}
+		if len(f.options.Tools) > 0 {
+			t.Error("tools are offered to a provider that has none")
+		}
+	}
+}
+
 func TestFailures(t *testing.T) {
 	half := 0.5
 	said := &llms.ContentResponse{Choices: []*llms.ContentChoice{{Content: "half"}}}
@@ -168,7 +211,6 @@ func TestFailures(t *testing.T) {
 		{"no choices", fake{response: &llms.ContentResponse{}}, langchain.Traits{}, model.Request{}, "no choices", false},
 		{"cut", fake{response: said}, langchain.Traits{Reasons: true}, model.Request{}, "ended before the reply did", true},
 		{"cut, uncounted", fake{response: said}, langchain.Traits{Counts: true}, model.Request{}, "ended before the reply did", true},
-		{"tools refused", fake{response: said}, langchain.Traits{NoTools: true}, model.Request{Tools: []model.ToolSpec{{Name: "f"}}}, "has no tools", false},
 		{"top_p refused", fake{response: said}, langchain.Traits{NoTopP: true}, model.Request{Sampling: model.Sampling{TopP: &half}}, "no top_p", false},
 		{"the network", fake{err: fmt.Errorf("read: %w", io.ErrUnexpectedEOF)}, langchain.Traits{}, model.Request{}, "langchain: m: read: unexpected EOF", true},
 		{"anything", fake{err: errors.New("odd")}, langchain.Traits{}, model.Request{}, "langchain: m: odd", false},

@@ -40,7 +40,7 @@ func (m *Model) messages(conversation []model.Message) []llms.MessageContent {
 // options puts the rest of a request into call options.
 func (m *Model) options(req model.Request) []llms.CallOption {
 	var options []llms.CallOption
-	if len(req.Tools) > 0 {
+	if len(req.Tools) > 0 && !m.traits.NoTools {
 		specs := make([]llms.Tool, len(req.Tools))
 		for i, t := range req.Tools {
 			specs[i] = llms.Tool{Type: "function", Function: &llms.FunctionDefinition{Name: t.Name, Description: t.Description, Parameters: t.Parameters}}
