@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ trains a small student.`),
 		Example:       "  mars demo\n  mars import --format auto --in ml-latest-small --out data/ml",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print data, and errors, as JSON")
@@ -31,9 +32,11 @@ trains a small student.`),
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), toolCommand(a)}},
+		{"start", "Start here:", []*cobra.Command{demoCommand(a)}},
+		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), fitCommand(a), toolCommand(a)}},
 		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
 		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), verifyCommand(a), backupCommand(a)}},
+		{"training", "Training:", []*cobra.Command{scoreCommand(a), exportCommand(a)}},
 		{"results", "Results:", []*cobra.Command{evalCommand(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
@@ -42,5 +45,35 @@ trains a small student.`),
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(versionCommand(a), exitCodes())
 	return root
+}
+
+// knownCommand refuses a word that is no command, and suggests one.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	f := &fault{err: fmt.Errorf("there is no command %q", args[0]), kind: "usage", hint: "mars --help lists them"}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		f.hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return f
+}
+
+// exitCodes is a help topic.
+func exitCodes() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "What the program's exit status means",
+		Long: strings.TrimSpace(`
+The program's exit status:
+
+  0  done
+  1  failure: the command could not do its work, or did only part of it
+  2  usage: the command line or a configuration file is wrong
+  3  gate: the command ran, and what it checks does not hold (replay, verify)
+
+With --json an error is {"error":{"kind","message","hint"}} on standard error.`),
+	}
 }

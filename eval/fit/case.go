@@ -36,6 +36,7 @@ const (
 type Sampling struct {
 	Candidates int // 0: 20
 	History    int // least number of interactions before the case's moment; 0: 1
+	Users      int // at most so many users, drawn by the seed; 0: all
 	Seed       int64
 }
 
@@ -55,7 +56,7 @@ func Recent(g *graph.Graph, before time.Time, negatives Negatives, n int, s Samp
 	s.History = cmp.Or(s.History, 1)
 	known := g.At(before)
 	var cases []Case
-	for u := range known.AllUsers() {
+	for _, u := range s.draw(slices.Collect(known.AllUsers())) {
 		history := known.History(u)
 		touched := make(map[graph.Item]bool, len(history))
 		for _, e := range history {
@@ -69,6 +70,18 @@ func Recent(g *graph.Graph, before time.Time, negatives Negatives, n int, s Samp
 		}
 	}
 	return cases
+}
+
+// draw returns the users to make cases of, in their order.
+func (s Sampling) draw(users []graph.User) []graph.User {
+	if s.Users <= 0 || s.Users >= len(users) {
+		return users
+	}
+	random := rand.New(rand.NewPCG(uint64(s.Seed), 1))
+	random.Shuffle(len(users), func(a, b int) { users[a], users[b] = users[b], users[a] })
+	users = users[:s.Users]
+	slices.Sort(users)
+	return users
 }
 
 // draw makes the case of one event, if it has one.

@@ -37,7 +37,7 @@ func TestDefaultConstants(t *testing.T) {
 	g, films := movielens(t)
 	cases, before := tuning(g)
 	windows := []string{"popularity_recent_30", "popularity_recent_90", "popularity_recent_365", "popularity_recent_730"}
-	examples, err := fit.Evidence(context.Background(), g, films, cases, append(rank.Signals(), windows...), 2)
+	examples, err := fit.Evidence(context.Background(), g, films, cases, append(rank.Signals(), windows...), fit.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package fit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 
@@ -21,35 +23,45 @@ type Example struct {
 }
 
 // Evidence computes the signals of cases, each strictly as of its moment,
-// rounded to the four significant digits in which agents see them. It works on
-// as many cases at once as workers says; the result does not depend on it.
-// Attributes may be nil if no signal needs them.
-func Evidence(ctx context.Context, g *graph.Graph, attributes rank.Attributes, cases []Case, signals []string, workers int) ([]Example, error) {
+// rounded to the four significant digits in which agents see them. Attributes
+// may be nil if no signal needs them. Of the config it heeds Workers and OnCase;
+// the result does not depend on them.
+func Evidence(ctx context.Context, g *graph.Graph, attributes rank.Attributes, cases []Case, signals []string, c Config) ([]Example, error) {
 	examples := make([]Example, len(cases))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, workers))
-	for k, c := range cases {
-		group.Go(func() error {
+	group.SetLimit(cmp.Or(c.Workers, runtime.GOMAXPROCS(0)))
+	for k, one := range cases {
+		group.Go(func() (err error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			e := Example{Case: c, Gold: slices.Index(c.Items, c.Gold), Signals: make(map[string][]float64, len(signals))}
-			if e.Gold < 0 {
-				return fmt.Errorf("case %s: the gold item %s is not among its items", c.ID, c.Gold)
+			if examples[k], err = evidence(g, attributes, one, signals); err != nil {
+				return fmt.Errorf("case %s: %w", one.ID, err)
 			}
-			cut := g.At(c.AsOf)
-			for _, s := range signals {
-				scores, err := rank.Score(s, cut, c.User, c.Items, attributes)
-				if err != nil {
-					return fmt.Errorf("case %s: %w", c.ID, err)
-				}
-				e.Signals[s] = round(scores)
+			if c.OnCase != nil {
+				c.OnCase(len(cases))
 			}
-			examples[k] = e
 			return nil
 		})
 	}
 	return examples, group.Wait()
+}
+
+// evidence computes that of one case.
+func evidence(g *graph.Graph, attributes rank.Attributes, c Case, signals []string) (Example, error) {
+	e := Example{Case: c, Gold: slices.Index(c.Items, c.Gold), Signals: make(map[string][]float64, len(signals))}
+	if e.Gold < 0 {
+		return e, fmt.Errorf("the gold item %s is not among its items", c.Gold)
+	}
+	cut := g.At(c.AsOf)
+	for _, s := range signals {
+		scores, err := rank.Score(s, cut, c.User, c.Items, attributes)
+		if err != nil {
+			return e, err
+		}
+		e.Signals[s] = round(scores)
+	}
+	return e, nil
 }
 
 // round keeps four significant digits.

@@ -15,7 +15,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"time"
 
@@ -28,9 +27,12 @@ type Config struct {
 	Dataset  string         // its name, for the file
 	Features []rank.Feature // whose Signal and Form are fitted; nil: Features
 	Cases    int            // the last interactions of each user to learn from; 0: 10
-	Sampling Sampling
-	Penalty  float64 // of the squares of the weights; 0: 5
-	Workers  int     // 0: as many as there are processors
+	Sampling Sampling       // 0 users: 2,000; more says little more about a few weights
+	Penalty  float64        // of the squares of the weights; 0: 5
+	Workers  int            // 0: as many as there are processors
+	// OnCase, if not nil, is called when the evidence of one more of total cases
+	// has been gathered. It is called concurrently.
+	OnCase func(total int)
 }
 
 // Features returns the features that are fitted by default: each signal as
@@ -53,6 +55,7 @@ func Features(attributes bool) []rank.Feature {
 // ones before it are cases, with uniform and with popular negatives. Attributes
 // may be nil.
 func Fit(ctx context.Context, g *graph.Graph, attributes rank.Attributes, before time.Time, c Config) (rank.Weights, error) {
+	c.Sampling.Users = cmp.Or(c.Sampling.Users, 2000)
 	var cases []Case
 	for _, negatives := range []Negatives{Uniform, Popular} {
 		cases = append(cases, Recent(g, before, negatives, cmp.Or(c.Cases, 10), c.Sampling)...)
@@ -67,7 +70,7 @@ func Fit(ctx context.Context, g *graph.Graph, attributes rank.Attributes, before
 			signals = append(signals, s)
 		}
 	}
-	examples, err := Evidence(ctx, g, attributes, cases, signals, cmp.Or(c.Workers, runtime.GOMAXPROCS(0)))
+	examples, err := Evidence(ctx, g, attributes, cases, signals, c)
 	if err != nil {
 		return rank.Weights{}, fmt.Errorf("fit: %w", err)
 	}
@@ -82,7 +85,7 @@ func Fit(ctx context.Context, g *graph.Graph, attributes rank.Attributes, before
 // Learn fits weights on examples of one's own, all of them before the moment.
 func Learn(examples []Example, before time.Time, c Config) (rank.Weights, error) {
 	if len(examples) == 0 {
-		return rank.Weights{}, fmt.Errorf("fit: no user has an interaction before %s from which to learn: choose a later moment", before.UTC().Format(time.RFC3339))
+		return rank.Weights{}, fmt.Errorf("fit: before %s nobody took an item that was known, beside enough others that he never took: choose a later moment or fewer candidates", before.UTC().Format(time.RFC3339))
 	}
 	users := map[string]bool{}
 	for _, e := range examples {
