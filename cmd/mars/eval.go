@@ -188,13 +188,21 @@ func writeEval(w io.Writer, r evalReport) {
 	for _, row := range r.Rows {
 		fmt.Fprintf(t, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", row.System, row.HR1, row.HR3, row.HR5, row.MeanHR, row.NDCG10, row.MRR)
 		if c := row.Against; c != nil {
-			fmt.Fprintf(t, "\t%+.3f [%+.3f, %+.3f]\t%.3f\n", c.Difference, c.Low, c.High, c.P)
+			fmt.Fprintf(t, "\t%+.3f [%+.3f, %+.3f]\t%s\n", c.Difference, c.Low, c.High, probability(c.P))
 		} else {
-			fmt.Fprintln(t, "\t\t")
+			fmt.Fprintln(t)
 		}
 	}
 	t.Flush()
 	if len(r.Rows) > 1 {
 		fmt.Fprintln(w, "The lead is in mean HR at 1, 3 and 5, with its 95% interval, paired by case and clustered by user.")
 	}
+}
+
+// probability writes a p-value as far as the number of permutations carries it.
+func probability(p float64) string {
+	if p < 0.001 {
+		return "<0.001"
+	}
+	return fmt.Sprintf("%.3f", p)
 }
