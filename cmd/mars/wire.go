@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-		"encoding/json"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
