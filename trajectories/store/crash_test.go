@@ -3,6 +3,7 @@ package store_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -120,6 +121,9 @@ func killAfter(t *testing.T, path string, step bool, lines int) []string {
 	for scan := bufio.NewScanner(out); scan.Scan(); {
 		got = append(got, scan.Text())
 		if len(got) == lines {
+			if _, err := store.Open(t.Context(), path, store.Config{}); !errors.Is(err, store.ErrLocked) {
+				t.Errorf("while the child writes: %v, want ErrLocked", err)
+			}
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}

@@ -137,7 +137,7 @@ func TestEveryBitFlipIsNoticed(t *testing.T) {
 		}
 		for suffix, b := range all {
 			t.Run(name+" run.db"+suffix, func(t *testing.T) {
-				flips, found := 80, 0
+				flips, found := 40, 0
 				for range flips {
 					at, bit := random.IntN(len(b)), random.IntN(8)
 					broken := all.clone()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -194,6 +195,57 @@ func TestWhatIsSealedIsReadBack(t *testing.T) {
 	if _, err := s.Begin(t.Context(), task("t3")); err == nil {
 		t.Error("a store that is open for reading begins a run")
 	}
+}
+
+func TestManyRunsAtOnce(t *testing.T) {
+	p := path(t)
+	s := create(t, p)
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for n := range 12 {
+				id := fmt.Sprintf("t%d-%d", worker, n)
+				r, err := s.Begin(t.Context(), task(id))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var calls sync.WaitGroup
+				for _, e := range envelopes(id) {
+					calls.Go(func() {
+						if err := r.Append(t.Context(), e); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				calls.Wait()
+				if n%4 == 3 {
+					err = r.Fail(t.Context(), errors.New("out of ink"))
+				} else {
+					err = r.Seal(t.Context(), []string{"i1"})
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	counts, err := s.Count(t.Context())
+	if err != nil || counts[trajectories.Done] != 72 || counts[trajectories.Failed] != 24 {
+		t.Errorf("counts are %v, %v", counts, err)
+	}
+	for sum, err := range s.Runs(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr, err := s.Trajectory(t.Context(), sum.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, tr.Log, envelopes(sum.ID))
+	}
+	sound(t, p)
 }
 
 func TestResumeKnowsTheFacts(t *testing.T) {
