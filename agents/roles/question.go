@@ -24,14 +24,16 @@ func (r role) question(ctx context.Context, b phase.Brief, extra string) (string
 			fmt.Fprintf(&w, "- %s: %s\n", s.Role, phase.CleanReply(s.Goal))
 		}
 	}
+	var evidence []phase.Evidence // of all analyses, each signal once
 	for _, a := range b.Analyses {
 		fmt.Fprintf(&w, "\n## Analysis of %s\n%s\n", a.Role, phase.CleanReply(a.Summary))
 		for _, c := range a.Claims {
 			fmt.Fprintf(&w, "- %s\n", phase.CleanReply(c))
 		}
-		if len(a.Evidence) > 0 {
-			w.WriteString(phase.WriteEvidence(a.Evidence))
-		}
+		evidence = mergeEvidence(evidence, a.Evidence)
+	}
+	if len(evidence) > 0 {
+		w.WriteString("\n" + phase.WriteEvidence(evidence))
 	}
 	if b.Reflection != nil {
 		fmt.Fprintf(&w, "\n## Reflection: %s\n", b.Reflection.Verdict)

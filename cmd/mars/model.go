@@ -35,7 +35,8 @@ type modelFlags struct {
 	format   string
 	attempts int
 	timeout  time.Duration
-	// onRetry, if not nil, hears of each call that will be tried again.
+	// onRetry, if not nil, hears of each call that will be tried again. It may
+	// be set until the models are used.
 	onRetry func(err error, wait time.Duration)
 }
 
@@ -81,7 +82,12 @@ func (f *modelFlags) open(_ context.Context, spec string) (model.Model, func(asO
 	if err != nil {
 		return nil, nil, err
 	}
-	return model.Retry(m, model.RetryConfig{Attempts: f.attempts, Timeout: f.timeout, OnRetry: f.onRetry}), nil, nil
+	retried := func(err error, wait time.Duration) {
+		if f.onRetry != nil {
+			f.onRetry(err, wait)
+		}
+	}
+	return model.Retry(m, model.RetryConfig{Attempts: f.attempts, Timeout: f.timeout, OnRetry: retried}), nil, nil
 }
 
 func notAModel(spec string) error {

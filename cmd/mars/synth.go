@@ -251,6 +251,9 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	start := a.now()
 	bar := a.progress("synth", int64(len(list)), thousands)
 	defer bar.Close()
+	s.models.onRetry = func(err error, wait time.Duration) {
+		bar.notef("mars: %s; the next try is in %s", oneLine(err.Error()), wait.Round(100*time.Millisecond))
+	}
 	failed, tokens := 0, 0
 	totals, err := w.Batch(ctx, each(list), ledger{st}, orchestrator.BatchConfig{
 		Concurrency: s.concurrency,
