@@ -35,7 +35,9 @@ type Linear struct {
 // Prompts of the team's members are left out, and replies that were repaired
 // or summarised a history; what each member concluded is written by
 // [phase.Write]. Calls keep the IDs of the log; their arguments are spaced as
-// [phase.Spaced] does. A call without an answer in the log was not made.
+// [phase.Spaced] does. A call without an answer in the log was not made. A call
+// that repeats an earlier one, as members who do not hear each other do, is
+// told once: tools answer alike, and one agent has read the answer.
 //
 // Each message's Ref is the first envelope that went into it.
 func Serialize(t *Trajectory, how Linear) ([]model.Message, error) {
@@ -47,7 +49,7 @@ func Serialize(t *Trajectory, how Linear) ([]model.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := serializer{t: t, how: how, messages: conversation, results: map[string]tools.Result{}, refs: map[string]message.ID{}}
+	s := serializer{t: t, how: how, messages: conversation, results: map[string]tools.Result{}, refs: map[string]message.ID{}, made: map[string]bool{}}
 	if err := s.index(); err != nil {
 		return nil, err
 	}
@@ -71,6 +73,7 @@ type serializer struct {
 	open     model.Message // the assistant's message that is being written
 	results  map[string]tools.Result
 	refs     map[string]message.ID // of the results
+	made     map[string]bool       // calls, by name and arguments
 	last     map[string]message.ID // of each role, its last analysis
 	ranked   bool
 }
@@ -162,6 +165,11 @@ func (s *serializer) calls(id message.ID, reply model.Message) {
 			continue
 		}
 		call.Arguments = spacedArguments(call.Arguments)
+		key := call.Name + " " + call.Arguments
+		if s.made[key] {
+			continue
+		}
+		s.made[key] = true
 		s.open.ToolCalls = append(s.open.ToolCalls, call)
 		answers = append(answers, model.Message{Ref: s.refs[call.ID], Role: model.ToolRole, Content: r.Content(), ToolCallID: call.ID, Name: call.Name})
 	}

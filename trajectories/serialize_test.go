@@ -107,9 +107,10 @@ func revised(t *testing.T) *trajectories.Trajectory {
 		{"1.4", phase.Brief{}},
 		{"1.4.1", again},
 		{"1.5", phase.Brief{Round: 1}},
-		{"1.5.1", says("", call("call_1_5_1_1", "item_cf", `{"window":"last:3"}`))},
+		{"1.5.1", says("", call("call_1_5_1_1", "item_cf", `{"window":"last:3"}`), call("call_1_5_1_2", "item_cf", `{"window": "all", "k": 20}`))},
 		{"1.5.2", tools.Result{Call: "call_1_5_1_1", Tool: "item_cf", Value: json.RawMessage(`{"rankings":["c03:9=1"]}`)}},
-		{"1.5.3", second},
+		{"1.5.3", tools.Result{Call: "call_1_5_1_2", Tool: "item_cf", Value: json.RawMessage(`{"rankings":["c01:9=1"]}`)}}, // as in 1.2.3
+		{"1.5.4", second},
 		{"1.6", phase.Brief{Round: 1}},
 		{"1.6.1", phase.Reflection{Verdict: phase.Accept, Issues: []string{}}},
 		{"1.7", phase.Brief{}},

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/tasks/gold"
+	"github.com/mars-rec/mars/tools/catalog"
+	"github.com/mars-rec/mars/tools/cf"
+	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/export"
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+// exporting is what `mars export` is asked for.
+type exporting struct {
+	path, gold, consumer, out string
+	all, final                bool
+}
+
+func exportCommand(a *app) *cobra.Command {
+	var e exporting
+	c := &cobra.Command{
+		Use:   "export RUN.DB",
+		Short: "Write trajectories as training rows",
+		Long: strings.TrimSpace(`
+Tell each run as one conversation and write it in the form of a consumer: DIR gets
+train.jsonl and manifest.json. Written are the runs that are done, well formed,
+and rank the gold item first, as the paper filters; the manifest counts what was
+left out and why. Each row is checked before it is written.
+
+  trl-sft   supervised fine-tuning with TRL: columns messages and tools. Set
+            assistant_only_loss, and a max_length that no row exceeds.`),
+		Example: `  mars export run.db --gold gold.jsonl --for trl-sft --out sft
+  mars export run.db --gold gold.jsonl --for trl-sft --all --out everything`,
+		Args: exactly("RUN.DB"),
+		RunE: func(c *cobra.Command, args []string) error {
+			e.path = args[0]
+			m, err := a.export(c.Context(), e)
+			if err != nil {
+				return err
+			}
+			return a.print(m, func(w io.Writer) { writeExport(w, e.out, m) })
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&e.gold, "gold", "", "what the users really took, made by mars tasks")
+	f.StringVar(&e.consumer, "for", export.TRLSFT, "consumer: "+strings.Join(export.Names(), ", "))
+	f.StringVar(&e.out, "out", "", "directory to write")
+	f.BoolVar(&e.all, "all", false, "write all well-formed runs, wherever they rank the gold item")
+	f.BoolVar(&e.final, "final", false, "leave out what the reflector sent back, and keep the answer that came of it")
+	return c
+}
+
+func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err error) {
+	switch {
+	case e.gold == "":
+		return m, usagef("--gold is missing: the file that mars tasks made beside the tasks")
+	case e.out == "":
+		return m, usagef("--out is missing: the directory to write")
+	case !slices.Contains(export.Names(), e.consumer):
+		return m, usagef("--for is %q: want one of %s", e.consumer, strings.Join(export.Names(), ", "))
+	}
+	golds, err := gold.ReadFile(e.gold)
+	if err != nil {
+		return m, hinted(err, "mars tasks makes it, beside the tasks")
+	}
+	raw, err := os.ReadFile(e.gold)
+	if err != nil {
+		return m, err
+	}
+	sum := sha256.Sum256(raw)
+	st, err := store.Open(ctx, e.path, store.Config{ReadOnly: true})
+	if err != nil {
+		return m, storeError(err)
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	setup, err := setupOf(st)
+	if err != nil {
+		return m, err
+	}
+	filters := []export.Filter{export.WellFormed()}
+	if !e.all {
+		filters = append(filters, export.GoldFirst())
+	}
+	cfg := export.Config{Tools: toolSpecs(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final}}
+	source := export.Source{Store: filepath.Base(st.Path()), Runs: st.Manifest(), Gold: hex.EncodeToString(sum[:])}
+	m, err = export.Write(ctx, e.out, e.consumer, cfg, a.groups(ctx, st, e, golds), source, filters...)
+	return m, storeError(err)
+}
+
+// groups yields the runs that are done, each with its gold.
+func (a *app) groups(ctx context.Context, st *store.Store, e exporting, golds map[string]gold.Gold) iter.Seq2[export.Group, error] {
+	return func(yield func(export.Group, error) bool) {
+		for t, err := range st.Trajectories(ctx) {
+			var g export.Group
+			if err == nil {
+				found, ok := golds[t.Run.ID]
+				if !ok {
+					err = noGold(e.gold, t.Run.ID)
+				}
+				g = export.Group{Gold: found, Runs: []*trajectories.Trajectory{t}}
+			}
+			if !yield(g, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// toolSpecs returns the tools that some role of a team may call, in the order
+// in which tools are known; all of them where the roles name none.
+func toolSpecs(team orchestrator.Team) []model.ToolSpec {
+	named := map[string]bool{}
+	for _, seat := range team.Seats {
+		for _, name := range seat.Tools {
+			named[name] = true
+		}
+	}
+	var specs []model.ToolSpec
+	for _, t := range slices.Concat(cf.Tools(cf.Config{}), catalog.Tools(catalog.Config{})) {
+		if len(named) == 0 || named[t.Name] {
+			specs = append(specs, t.ToolSpec)
+		}
+	}
+	return specs
+}
+
+func writeExport(w io.Writer, dir string, m export.Manifest) {
+	fmt.Fprintf(w, "%s: %s rows for %s, the longest of %s\n", filepath.Join(dir, m.File), thousands(int64(m.Rows)), m.For, byteSize(int64(m.Longest)))
+	for _, c := range m.Filters {
+		fmt.Fprintf(w, "  %s: %s of %s kept\n", c.Filter, thousands(int64(c.Kept)), thousands(int64(c.In)))
+	}
+}
