@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -13,6 +11,7 @@ import (
 
 	"github.com/mars-rec/mars/eval"
 	"github.com/mars-rec/mars/graph/rank"
+	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
@@ -28,30 +27,40 @@ type evaluation struct {
 	baselines bool
 }
 
-// evalReport is its answer: the report, and how the run came to its rankings.
+// evalReport is its answer: the report, and how the runs came to their rankings.
 type evalReport struct {
-	Store string `json:"store"`
-	Model string `json:"model"`
+	Runs []evalRun `json:"runs"`
 	eval.Report
-	Unanswered int `json:"unanswered"` // cases of the run without a ranking
+}
+
+type evalRun struct {
+	Store      string `json:"store"`
+	Model      string `json:"model"`
+	Unanswered int    `json:"unanswered"` // cases without a ranking: misses
 }
 
 func evalCommand(a *app) *cobra.Command {
 	var e evaluation
 	c := &cobra.Command{
-		Use:   "eval RUN.db",
-		Short: "Measure a run against what the users really took",
+		Use:   "eval RUN.db...",
+		Short: "Measure runs against what the users really took",
 		Long: strings.TrimSpace(`
 Measure the rankings of a run: hit rate at 1, 3 and 5 and their mean, NDCG and
 MRR. With --baselines the classical rankers rank the same tasks, each strictly
-as of its moment, and the run's mean hit rate is compared with theirs, paired
-and clustered by user, with 95% intervals. A run that failed is a miss.`),
+as of its moment. The first run's mean hit rate is compared with that of the
+others and of the rankers, paired and clustered by user, with 95% intervals. A
+task of the first run that another did not answer, or failed at, is a miss.`),
 		Example: `  mars eval run.db --gold gold.jsonl
   mars eval run.db --gold gold.jsonl --baselines
-  mars eval run.db --gold gold.jsonl --baselines --weights weights.json --json`,
-		Args: exactly("RUN.db"),
+  mars eval fitted.db run.db --gold gold.jsonl --baselines --weights weights.json --json`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("mars eval: RUN.db is missing: usage: %s", c.UseLine())
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
-			report, err := a.evaluate(c.Context(), args[0], e)
+			report, err := a.evaluate(c.Context(), args, e)
 			if err != nil {
 				return err
 			}
@@ -67,29 +76,38 @@ and clustered by user, with 95% intervals. A run that failed is a miss.`),
 	return c
 }
 
-func (a *app) evaluate(ctx context.Context, path string, e evaluation) (evalReport, error) {
+func (a *app) evaluate(ctx context.Context, paths []string, e evaluation) (evalReport, error) {
 	var report evalReport
 	if e.gold == "" {
 		return report, usagef("--gold is missing: the file that mars tasks made beside the tasks")
 	}
-	st, err := store.Open(ctx, path, store.Config{ReadOnly: true})
-	if err != nil {
-		return report, noStore(err)
-	}
-	defer st.Close()
-	setup, err := setupOf(st)
+	golds, err := gold.ReadFile(e.gold)
 	if err != nil {
 		return report, err
 	}
-	report.Store, report.Model = path, setup.Model
-	cases, rankings, err := answered(ctx, st, e)
-	if err != nil {
-		return report, err
+	var cases []gold.Case
+	var first setup
+	var systems []eval.System
+	for i, path := range paths {
+		run, err := readRun(ctx, path, e.scenario)
+		if err != nil {
+			return report, err
+		}
+		if i == 0 {
+			first = run.setup
+			if cases, err = pair(run.tasks, golds, e.gold); err != nil {
+				return report, err
+			}
+		}
+		name := "teacher (" + run.setup.Model + ")"
+		if len(paths) > 1 {
+			name = path + " (" + run.setup.Model + ")"
+		}
+		systems = append(systems, eval.Rankings(name, run.rankings))
+		report.Runs = append(report.Runs, evalRun{path, run.setup.Model, run.unanswered(cases)})
 	}
-	report.Unanswered = len(cases) - len(rankings)
-	systems := []eval.System{eval.Rankings("teacher ("+setup.Model+")", rankings)}
 	if e.baselines || e.weights != "" {
-		data, err := e.open(setup)
+		data, err := e.open(first)
 		if err != nil {
 			return report, err
 		}
@@ -104,34 +122,67 @@ func (a *app) evaluate(ctx context.Context, path string, e evaluation) (evalRepo
 	return report, err
 }
 
-// answered returns the cases of a run and its rankings.
-func answered(ctx context.Context, st *store.Store, e evaluation) ([]gold.Case, map[string][]string, error) {
-	golds, err := gold.ReadFile(e.gold)
-	if err != nil {
-		return nil, nil, err
-	}
-	var cases []gold.Case
-	rankings := map[string][]string{}
-	for r, err := range st.Runs(ctx) {
-		if err != nil {
-			return nil, nil, err
+// recorded is what a run store says of its tasks.
+type recorded struct {
+	setup    setup
+	tasks    []tasks.Task
+	rankings map[string][]string // of the runs that are done, by task
+}
+
+func (r recorded) unanswered(cases []gold.Case) int {
+	n := 0
+	for _, c := range cases {
+		if r.rankings[c.Task.ID] == nil {
+			n++
 		}
-		if e.scenario != "" && r.Task.Scenario != e.scenario {
+	}
+	return n
+}
+
+// readRun reads the tasks of a run store, of one scenario if it is named, and
+// their rankings.
+func readRun(ctx context.Context, path, scenario string) (recorded, error) {
+	r := recorded{rankings: map[string][]string{}}
+	st, err := store.Open(ctx, path, store.Config{ReadOnly: true})
+	if err != nil {
+		return r, storeError(err)
+	}
+	defer st.Close()
+	if r.setup, err = setupOf(st); err != nil {
+		return r, err
+	}
+	for run, err := range st.Runs(ctx) {
+		if err != nil {
+			return r, err
+		}
+		if scenario != "" && run.Task.Scenario != scenario {
 			continue
 		}
-		g, ok := golds[r.ID]
+		r.tasks = append(r.tasks, run.Task)
+		if run.Status == trajectories.Done {
+			r.rankings[run.ID] = run.Ranking
+		}
+	}
+	if len(r.tasks) == 0 {
+		return r, fmt.Errorf("%s has no tasks to measure", path)
+	}
+	return r, nil
+}
+
+// pair puts each task beside its gold.
+func pair(list []tasks.Task, golds map[string]gold.Gold, path string) ([]gold.Case, error) {
+	cases := make([]gold.Case, len(list))
+	for i, t := range list {
+		g, ok := golds[t.ID]
 		if !ok {
-			return nil, nil, hinted(fmt.Errorf("%s has no gold for the task %s", e.gold, r.ID), "give the gold file that was made with the run's tasks")
+			return nil, hinted(fmt.Errorf("%s has no gold for the task %s", path, t.ID), "give the gold file that was made with the run's tasks")
 		}
-		cases = append(cases, gold.Case{Task: r.Task, Gold: g})
-		if r.Status == trajectories.Done {
-			rankings[r.ID] = r.Ranking
+		cases[i] = gold.Case{Task: t, Gold: g}
+		if err := cases[i].Check(); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	if len(cases) == 0 {
-		return nil, nil, fmt.Errorf("%s has no tasks to measure", st.Path())
-	}
-	return cases, rankings, nil
+	return cases, nil
 }
 
 func (e evaluation) open(s setup) (*datasets.Dataset, error) {
@@ -169,22 +220,15 @@ func (e evaluation) controls(ctx context.Context, data *datasets.Dataset, cases 
 	return append(systems, eval.Control(rank.Fused("fitted fusion", weights, attributes), data.Graph())), nil
 }
 
-// noStore adds to an error of opening a run store what to do.
-func noStore(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return hinted(err, "mars synth makes a run store")
-	}
-	return err
-}
-
 func writeEval(w io.Writer, r evalReport) {
-	fmt.Fprintf(w, "%s by %s: %s cases of %s users", r.Store, r.Model, thousands(int64(r.Cases)), thousands(int64(r.Users)))
-	if r.Unanswered > 0 {
-		fmt.Fprintf(w, ", %s of them without a ranking (misses)", thousands(int64(r.Unanswered)))
+	fmt.Fprintf(w, "%s cases of %s users\n", thousands(int64(r.Cases)), thousands(int64(r.Users)))
+	for _, run := range r.Runs {
+		if run.Unanswered > 0 {
+			fmt.Fprintf(w, "%s has no ranking for %s of them: they are misses\n", run.Store, thousands(int64(run.Unanswered)))
+		}
 	}
-	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SYSTEM\tHR@1\tHR@3\tHR@5\tMEAN HR\tNDCG@10\tMRR\tTEACHER LEADS BY\tP")
+	fmt.Fprintln(t, "SYSTEM\tHR@1\tHR@3\tHR@5\tMEAN HR\tNDCG@10\tMRR\tFIRST LEADS BY\tP")
 	for _, row := range r.Rows {
 		fmt.Fprintf(t, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", row.System, row.HR1, row.HR3, row.HR5, row.MeanHR, row.NDCG10, row.MRR)
 		if c := row.Against; c != nil {

@@ -67,6 +67,7 @@ Scenarios (several with commas):
 	flags.IntVar(&f.cfg.ColdDegree, "cold-degree", 0, "up to so many interactions an item is a cold start")
 	flags.StringVar(&f.after, "after", "", "only tasks at or after: 2018-01-31, a time in RFC 3339, or a quantile as q80")
 	flags.StringVar(&f.before, "before", "", "only tasks before; the last interaction before it is the true one")
+	flags.IntVar(&f.cfg.PerUser, "per-user", 1, "tasks of a user, at most: one for each of the last moments")
 	flags.IntVar(&f.cfg.Limit, "limit", 0, "at most so many users, drawn by the seed (default: all)")
 	flags.StringVar(&f.in, "in", "", "folder of published tasks (agentsociety)")
 	flags.StringVar(&f.truth, "truth", "", "folder of published ground truth (agentsociety)")
@@ -113,7 +114,7 @@ func (f *tasksFlags) check(changed func(string) bool) error {
 	}
 	other := []string{"in", "truth"}
 	if f.protocol == "agentsociety" {
-		other = []string{"negatives", "pool", "candidates", "seed", "min-history", "min-window", "cold-degree", "after", "before", "limit"}
+		other = []string{"negatives", "pool", "candidates", "seed", "min-history", "min-window", "cold-degree", "after", "before", "per-user", "limit"}
 	}
 	for _, name := range other {
 		if changed(name) {

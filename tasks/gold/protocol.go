@@ -46,6 +46,7 @@ type Config struct {
 	ColdDegree int        `json:"cold_degree"`     // up to this degree a true item is a cold start
 	After      time.Time  `json:"after,omitzero"`  // as_of is not before it
 	Before     time.Time  `json:"before,omitzero"` // as_of is before it
+	PerUser    int        `json:"per_user"`        // a user's last so many moments, a task each; 0: 1
 	Limit      int        `json:"limit,omitempty"` // at most so many users, drawn by the seed; 0: all
 }
 
@@ -67,6 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Candidates = orDefault(c.Candidates, 20)
 	c.MinHistory = orDefault(c.MinHistory, 5)
 	c.MinWindow = orDefault(c.MinWindow, 5)
+	c.PerUser = orDefault(c.PerUser, 1)
 	switch {
 	case c.Negatives != Uniform && c.Negatives != Popular:
 		return c, fmt.Errorf("unknown negatives %q: want uniform or popular", c.Negatives)
@@ -74,7 +76,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("unknown pool %q: want available or all", c.Pool)
 	case c.Candidates < 2 || c.Candidates > MaxCandidates:
 		return c, fmt.Errorf("%d candidates: want 2 to %d", c.Candidates, MaxCandidates)
-	case c.MinHistory < 1 || c.MinWindow < 1 || c.ColdDegree < 0 || c.Limit < 0:
+	case c.MinHistory < 1 || c.MinWindow < 1 || c.PerUser < 1 || c.ColdDegree < 0 || c.Limit < 0:
 		return c, fmt.Errorf("a minimum under 1, or a negative bound or limit")
 	case !c.After.IsZero() && !c.Before.IsZero() && !c.After.Before(c.Before):
 		return c, fmt.Errorf("no time lies after %s and before %s", c.After.Format(time.RFC3339), c.Before.Format(time.RFC3339))
@@ -130,23 +132,33 @@ func newSet(protocol string, considered int) *Set {
 // draft is a task that is decided upon, without its candidates.
 type draft struct {
 	scenario Scenario
+	nth      int // of the user's moments, from the last: 1 is the last
 	user     graph.User
 	userID   string
 	truth    int // place
 	asOf     time.Time
 }
 
-func (d draft) id() string { return TaskID(d.scenario, d.userID) }
+func (d draft) id() string { return TaskID(d.scenario, d.userID, d.nth) }
 
 // TaskID returns the id of a user's task in a scenario: both joined by a dash,
-// the user escaped as in a URL's path, so that ids are readable and distinct.
-func TaskID(s Scenario, user string) string { return string(s) + "-" + url.PathEscape(user) }
+// the user escaped as in a URL's path, so that ids are readable and distinct. A
+// task of an earlier moment than the user's last ends in a comma, which is
+// escaped in users, and how many moments there are from it on.
+func TaskID(s Scenario, user string, nth int) string {
+	id := string(s) + "-" + url.PathEscape(user)
+	if nth > 1 {
+		id += fmt.Sprintf(",%d", nth)
+	}
+	return id
+}
 
 // LeaveLastOut makes tasks of a log: for each user the last interaction is the
 // true item, its time is as_of. If several items share that last second, the
 // true one is that with the smallest SHA-256 of user id, a zero byte and item
 // id: a rule that depends neither on the seed nor on the order of ids; the
-// others of that second are neither visible nor candidates. Negatives are
+// others of that second are neither visible nor candidates. With Config.PerUser
+// the moments before it make tasks in the same way. Negatives are
 // items that the user never touches in the whole log. The candidates are
 // shuffled. Dataset is the name that the tasks carry.
 func LeaveLastOut(dataset string, g *graph.Graph, c Config) (*Set, error) {
@@ -197,24 +209,38 @@ func (h *history) drafts(g *graph.Graph, u graph.User, c Config) (found []draft,
 	if len(events) == 0 || events[len(events)-1].Time.Before(c.After) {
 		return nil, "no interaction in the time asked for"
 	}
-	asOf := events[len(events)-1].Time
-	seen := len(events)
-	for seen > 0 && events[seen-1].Time.Equal(asOf) {
-		seen--
+	taken := set(h.touched(u))
+	for nth := 1; nth <= c.PerUser && len(events) > 0 && !events[len(events)-1].Time.Before(c.After); nth++ {
+		asOf := events[len(events)-1].Time
+		seen := len(events)
+		for seen > 0 && events[seen-1].Time.Equal(asOf) {
+			seen--
+		}
+		d := draft{nth: nth, user: u, userID: h.end.UserID(u), asOf: asOf.UTC()}
+		drafts, why := h.moment(g, d, events[:seen], events[seen:], taken, c)
+		found = append(found, drafts...)
+		if reason == "" {
+			reason = why
+		}
+		events = events[:seen]
 	}
-	d := draft{user: u, userID: h.end.UserID(u), asOf: asOf.UTC()}
-	truth := h.lastOf(d.userID, events[seen:])
+	return found, reason
+}
+
+// moment decides which tasks a user's moment gives: before is what is visible
+// then, tied what happened in its second. If there are none, it says why.
+func (h *history) moment(g *graph.Graph, d draft, before, tied []graph.Event, taken set, c Config) (found []draft, reason string) {
+	truth := h.lastOf(d.userID, tied)
 	d.truth = h.place[truth]
-	f := facts{history: seen, degree: g.At(asOf).ItemDegree(truth)}
-	for _, e := range events[:seen] {
-		if !e.Time.Before(asOf.Add(-LongWindow)) {
+	f := facts{history: len(before), degree: g.At(d.asOf).ItemDegree(truth)}
+	for _, e := range before {
+		if !e.Time.Before(d.asOf.Add(-LongWindow)) {
 			f.long++
 		}
-		if !e.Time.Before(asOf.Add(-ShortWindow)) {
+		if !e.Time.Before(d.asOf.Add(-ShortWindow)) {
 			f.short++
 		}
 	}
-	taken := set(h.touched(u))
 	for _, s := range c.Scenarios {
 		why := c.refuse(s, f)
 		if why == "" && h.eligible(s, d, taken, c) < c.Candidates-1 {

@@ -350,10 +350,51 @@ func TestParseScenarios(t *testing.T) {
 
 func TestTaskIDsAreReadableAndDistinct(t *testing.T) {
 	for user, want := range map[string]string{"42": "classic-42", "a/b": "classic-a%2Fb", "a%2Fb": "classic-a%252Fb", "é x": "classic-%C3%A9%20x"} {
-		if got := TaskID(Classic, user); got != want {
+		if got := TaskID(Classic, user, 1); got != want {
 			t.Errorf("user %q: %s, want %s", user, got, want)
 		}
 	}
+}
+
+// TestEarlierMoments: the nth task of a user is the last one of a log that ends
+// before the moments after it, but for the negatives, which nobody touches in
+// the whole log.
+func TestEarlierMoments(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		log, c := genRows(t), genConfig(t)
+		c.Scenarios, c.PerUser = []Scenario{Classic, ColdStartUser, ColdStartItem}, 3
+		if c.Pool == AllItems {
+			c.Scenarios = c.Scenarios[:2]
+		}
+		set := make1(t, log, c)
+		seen := map[string]bool{}
+		for _, k := range set.Cases {
+			if seen[k.Task.ID] {
+				t.Fatalf("two tasks are called %s", k.Task.ID)
+			}
+			seen[k.Task.ID] = true
+			one := c
+			one.PerUser, one.Before = 1, k.Task.AsOf.Add(time.Second)
+			want := slices.IndexFunc(make1(t, log, one).Cases, func(o Case) bool { return o.Task.User == k.Task.User })
+			if want < 0 {
+				t.Fatalf("%s is no last task of the log before %s", k.Task.ID, one.Before)
+			}
+			last := make1(t, log, one).Cases[want]
+			if !last.Task.AsOf.Equal(k.Task.AsOf) || last.Task.Scenario != k.Task.Scenario || !slices.Equal(last.Gold.Items, k.Gold.Items) {
+				t.Fatalf("%+v, as the last one %+v", k, last)
+			}
+			for _, item := range k.Task.Candidates {
+				if item != k.Gold.Items[0] && log.touches(k.Task.User, item) {
+					t.Fatalf("%s: negative %s is an item that the user touched", k.Task.ID, item)
+				}
+			}
+		}
+		for id := range seen {
+			if base, n, ok := strings.Cut(id, ","); ok && n == "1" {
+				t.Fatalf("%s should be called %s", id, base)
+			}
+		}
+	})
 }
 
 func TestAnEmptyLogHasNoTasks(t *testing.T) {
