@@ -129,6 +129,10 @@ func (s *scanner) walk() error {
 // JSON ("{see above}") is prose.
 func (s *scanner) object() (bool, error) {
 	at := s.i
+	if at+1 < len(s.text) && strings.IndexByte("{<[(.,;:%", s.text[at+1]) >= 0 { // no key starts so
+		s.i++
+		return false, nil
+	}
 	n := notes{list: s.notes.list}
 	r := reader{s: s.text, i: at + 1, notes: &n, count: s.values}
 	if r.space(); !quoteMark(r.peek()) && r.word() == "" {
