@@ -29,9 +29,22 @@ func WindowSignal(last int) string {
 	return ItemCFLast + "_" + strconv.Itoa(last)
 }
 
+// CircleSignal returns the name of User-CF among the n nearest users: user_cf
+// for the usual fifty (also written 0), user_cf_<n> for others. Another circle
+// is another measurement.
+func CircleSignal(n int) string {
+	if n == 0 || n == usualCircle {
+		return UserCF
+	}
+	return UserCF + "_" + strconv.Itoa(n)
+}
+
+// usualCircle is the number of neighbours of a [graph.UserQuery] that names none.
+const usualCircle = 50
+
 // Score computes a signal by its name, in its standard definition. Besides the
 // names of [Signals] it knows item_cf_last_<n>, Item-CF over the last n items,
-// and popularity_recent_<n>, the popularity of the last n days. Attributes may
+// user_cf_<n>, User-CF among the n nearest users, and popularity_recent_<n>, the popularity of the last n days. Attributes may
 // be nil if the signal is none of [Category] and [Year]. An unknown name is an
 // error.
 func Score(signal string, cut *graph.Cut, user string, items []string, attributes Attributes) ([]float64, error) {
@@ -60,6 +73,9 @@ func Score(signal string, cut *graph.Cut, user string, items []string, attribute
 	}
 	if n, ok := number(signal, ItemCFLast+"_"); ok && WindowSignal(n) == signal {
 		return ScoreItemCF(cut, user, items, ItemCFQuery{Last: n}), nil
+	}
+	if n, ok := number(signal, UserCF+"_"); ok && CircleSignal(n) == signal {
+		return ScoreUserCF(cut, user, items, graph.UserQuery{Neighbours: n}), nil
 	}
 	if n, ok := number(signal, PopularityRecent+"_"); ok && n <= maxDays {
 		return ScorePopularityRecent(cut, items, time.Duration(n)*24*time.Hour), nil

@@ -204,7 +204,7 @@ func TestReflection(t *testing.T) {
 		{"thin, in the last round", nil, "", []phase.Evidence{thinItems, thinUsers}, phase.Accept, "silent on 3 of 4"},
 		{"thin, already asked again", roleNames, "Asked again, with neighbours=200.", []phase.Evidence{thinItems, thinUsers}, phase.Accept, "silent on 3 of 4"},
 		{"thin, and nobody to ask", []string{"recent"}, "", []phase.Evidence{thinItems, thinUsers}, phase.Accept, "silent on 3 of 4"},
-		{"replaced by a wider circle", roleNames, "", []phase.Evidence{thinItems, thinUsers, full}, phase.Accept, ""},
+		{"a wider circle speaks", roleNames, "", []phase.Evidence{thinItems, thinUsers, evidence("user_cf_200", "c02 2", "c01 1", "c03 1", "c04 0.5")}, phase.Accept, ""},
 		{"one signal is enough", roleNames, "", []phase.Evidence{thinItems, full}, phase.Accept, ""},
 		{"nothing to widen", roleNames, "", []phase.Evidence{nothing, nobody}, phase.Accept, "no collaborative signal speaks"},
 		{"no evidence", roleNames, "", nil, phase.Accept, "no analysis carries evidence"},
@@ -256,6 +256,9 @@ func TestRecommend(t *testing.T) {
 		}, "c02 c04 c01 c03", "number 1 by user_cf (9)"},
 		{"ties by popularity's order", []phase.Evidence{popularity}, "c04 c02 c03 c01", "no signal speaks for it above the others"},
 		{"ties by label", nil, "c01 c02 c03 c04", "no evidence"},
+		{"a wider circle stands in", []phase.Evidence{
+			evidence("user_cf", "c01 9", "c02 0", "c03 0", "c04 0"), evidence("user_cf_200", "c02 9", "c04 5", "c01 1", "c03 0"),
+		}, "c02 c04 c01 c03", "number 1 by user_cf (9)"},
 		{"unknown signals say nothing", []phase.Evidence{evidence("moon", "c04 1", "c01 0", "c02 0", "c03 0")}, "c01 c02 c03 c04", "no evidence"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

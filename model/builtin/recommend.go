@@ -24,6 +24,9 @@ func (m *Model) recommend(s *schema, text string) (phase.Recommend, error) {
 	}
 	found := latest(text)
 	signals := map[string][]float64{}
+	if wide, ok := widest(found); ok && m.weights.Before.IsZero() { // fitted weights are for the signal that they were fitted on
+		found[rank.UserCF] = wide
+	}
 	for _, name := range m.weights.Signals() {
 		if e, ok := found[name]; ok {
 			signals[name] = scores(e, labels)
@@ -47,6 +50,21 @@ func (m *Model) recommend(s *schema, text string) (phase.Recommend, error) {
 	}
 	r.Justification = m.justify(found, signals, labels, order)
 	return r, nil
+}
+
+// widest returns User-CF among the most users, where a wider circle than the
+// usual was asked.
+func widest(found map[string]phase.Evidence) (phase.Evidence, bool) {
+	most := 0
+	for signal := range found {
+		if digits, ok := strings.CutPrefix(signal, rank.UserCF+"_"); ok {
+			if n, err := strconv.Atoi(digits); err == nil {
+				most = max(most, n)
+			}
+		}
+	}
+	wide, ok := found[rank.CircleSignal(most)]
+	return wide, ok && most > 0
 }
 
 // moment refuses a task that is earlier than what the weights were fitted on.

@@ -34,6 +34,9 @@ func reflection(s *schema, text string) (reflected, error) {
 	}
 	r.Issues = append(r.Issues, contradictions(found)...)
 	items, users := found[rank.ItemCF], found[rank.UserCF]
+	if wide, ok := widest(found); ok {
+		users = wide
+	}
 	if len(items.Ranking) == 0 || len(users.Ranking) == 0 {
 		return r, nil
 	}

@@ -61,7 +61,7 @@ func (c Config) userCF(ctx context.Context, view tasks.View, a userArguments) (U
 		for i, id := range task.Candidates {
 			scores[id] = of[i]
 		}
-		e := translate.Rank(task, "user_cf", rank.UserCF, of)
+		e := translate.Rank(task, "user_cf", rank.CircleSignal(a.Neighbours), of)
 		r.Rankings = []phase.Evidence{e}
 		suggested = best(task, e, c.told())
 	}
