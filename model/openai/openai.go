@@ -12,7 +12,9 @@
 //
 // A request's format is sent as a strict json_schema. Servers that refuse it
 // are served by [JSON] (response_format json_object, the schema in the
-// conversation) or [Text] (the schema in the conversation only).
+// conversation) or [Text] (the schema in the conversation only). Where tools
+// are offered the schema is always in the conversation: a server that constrains
+// what the model writes to a schema lets it call no tool.
 //
 // # What is left out
 //

@@ -38,8 +38,32 @@ func TestContract(t *testing.T) {
 			modeltest.Run(t, func(t *testing.T, far model.Model) model.Model {
 				h := server.New(far, server.Config{Name: "m", Token: key, Clock: func() time.Time { return time.Unix(1, 0) }})
 				return serve(t, h, openai.Config{Key: key, Mode: mode})
-			}, modeltest.Lacks{Format: mode != openai.Schema})
+			}, modeltest.Lacks{Format: true}) // the suite's request offers tools
 		})
+	}
+}
+
+// TestSchemaGoesWhereItBindsNoCall: a schema constrains the answer, but never
+// in a request that offers tools.
+func TestSchemaGoesWhereItBindsNoCall(t *testing.T) {
+	far := modeltest.NewScript(modeltest.Say("a"), modeltest.Say("b"))
+	m := serve(t, server.New(far, server.Config{Name: "m"}), openai.Config{})
+	req := model.Request{
+		Messages: []model.Message{{Role: model.System, Content: "s"}, {Role: model.User, Content: "u"}},
+		Format:   &model.Format{Name: "plan", Schema: []byte(`{"type":"object"}`)},
+	}
+	for range 2 {
+		if _, err := m.Generate(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+		req.Tools = []model.ToolSpec{{Name: "item_cf", Parameters: []byte(`{"type":"object"}`)}}
+	}
+	without, with := far.Requests()[0], far.Requests()[1]
+	if without.Format == nil || without.Format.Name != "plan" || without.Messages[0].Content != "s" {
+		t.Errorf("without tools the server got %+v: want the schema as the response's format", without)
+	}
+	if read := model.Instructed(with.Messages); with.Format != nil || read == nil || read.Name != "plan" {
+		t.Errorf("with tools the server got %+v: want the schema in the conversation", with)
 	}
 }
 

@@ -21,7 +21,11 @@ import (
 func (m *Model) request(req model.Request) (goopenai.ChatCompletionRequest, error) {
 	wire := goopenai.ChatCompletionRequest{Model: m.name}
 	if req.Format != nil {
-		switch m.cfg.Mode {
+		mode := m.cfg.Mode
+		if len(req.Tools) > 0 { // constrained to the schema, a model could call no tool
+			mode = Text
+		}
+		switch mode {
 		case Schema:
 			wire.ResponseFormat = &goopenai.ChatCompletionResponseFormat{
 				Type: goopenai.ChatCompletionResponseFormatTypeJSONSchema,
