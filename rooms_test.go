@@ -33,11 +33,12 @@ var rooms = map[string]room{
 	"model/openai/server": {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 	"model/modeltest":     {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 
-	"tasks":                {may: []string{"message.", "message/phase", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
-	"tasks/taskstest":      {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
-	"tasks/gold":           {may: []string{"tasks.", "tasks/datasets.", "graph."}, never: append([]string{"model", "tools"}, everyone...)},
-	"tasks/datasets":       {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
-	"tasks/datasets/world": {may: []string{"tasks.", "tasks/datasets.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks":                  {may: []string{"message.", "message/phase", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks/taskstest":        {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks/gold":             {may: []string{"tasks.", "graph."}, never: append([]string{"model", "tools"}, everyone...)},
+	"tasks/datasets":         {may: []string{"tasks.", "tasks/datasets/formats", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks/datasets/formats": {may: []string{"tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks/datasets/world":   {may: []string{"tasks."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 
 	"graph":      {},
 	"graph/rank": {may: []string{"graph."}},

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
 // importFlags are what an import is told.
@@ -58,7 +59,7 @@ Formats (gzip and zstd are read as they are):
 func formatList() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, r := range datasets.Readers() {
+	for _, r := range formats.Readers() {
 		fmt.Fprintf(w, "  %s\t%s\n", r.Name, r.About)
 	}
 	w.Flush()
@@ -115,15 +116,15 @@ func (a *app) importSource(ctx context.Context, f importFlags) error {
 }
 
 // pickReader returns the reader of the format that is named or recognised.
-func (a *app) pickReader(f importFlags) (datasets.Reader, error) {
+func (a *app) pickReader(f importFlags) (formats.Reader, error) {
 	if f.format != "auto" {
-		reader, err := datasets.Find(f.format)
+		reader, err := formats.Find(f.format)
 		if err != nil {
 			return reader, &fault{err: err, kind: "usage", hint: "see mars import --help"}
 		}
 		return reader, nil
 	}
-	reader, why, err := datasets.Detect(f.in)
+	reader, why, err := formats.Detect(f.in)
 	if err != nil {
 		return reader, hinted(err, "mars import --help lists the formats")
 	}
@@ -154,7 +155,7 @@ func columnMap(pairs []string) (map[string]string, error) {
 
 // importHint adds what to do about an import that did not work.
 func importHint(err error, f importFlags) error {
-	var format *datasets.FormatError
+	var format *formats.Error
 	switch {
 	case errors.Is(err, context.Canceled):
 		return hinted(fmt.Errorf("import %s: interrupted", f.in), "nothing was written; the same command starts again")
@@ -192,7 +193,7 @@ func writeManifest(w io.Writer, dir string, m datasets.Manifest) {
 	row("reviews", n.Reviews, "")
 	row("rows read", n.Rows, "")
 	row("dropped", n.Rows-n.Interactions, "")
-	reasons := make([]datasets.Reason, 0, len(n.Dropped))
+	reasons := make([]formats.Reason, 0, len(n.Dropped))
 	for reason, count := range n.Dropped {
 		if count > 0 {
 			reasons = append(reasons, reason)

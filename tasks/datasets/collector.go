@@ -11,9 +11,10 @@ import (
 
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
-// collector is the [Sink] of an import. It holds ids and numbers only: texts
+// collector is the [formats.Sink] of an import. It holds ids and numbers only: texts
 // of items go to the spool, texts of reviews to the catalog.
 type collector struct {
 	ctx     context.Context // of the one import that it serves
@@ -26,10 +27,9 @@ type collector struct {
 	rows             []entry
 	known            int // users with an interaction and a record
 
-	source  []File
+	source  []formats.File
 	counts  Counts
-	drops   map[string]map[Reason]int // by file, until it is known what the file holds
-	pending struct{ interactions, descriptions int }
+	pending struct{ interactions, descriptions int } // of the file that is being read
 }
 
 // entry is an interaction in numbers.
@@ -62,15 +62,15 @@ func (n *numbering) of(id string) uint32 {
 
 func newCollector(ctx context.Context, items *spool, catalog *catalogWriter) *collector {
 	c := &collector{ctx: ctx, items: items, catalog: catalog,
-		records: map[uint32]int64{}, names: map[uint32]string{}, drops: map[string]map[Reason]int{}}
-	c.counts.Dropped = map[Reason]int{}
-	for _, r := range []Reason{BadTime, BadRating, BadID, UnknownItem, DuplicatePair} {
+		records: map[uint32]int64{}, names: map[uint32]string{}}
+	c.counts.Dropped = map[formats.Reason]int{}
+	for _, r := range []formats.Reason{formats.BadTime, formats.BadRating, formats.BadID, UnknownItem, DuplicatePair} {
 		c.counts.Dropped[r] = 0
 	}
 	return c
 }
 
-// Item implements [Sink]. Of several records of an item the first stays.
+// Item implements [formats.Sink]. Of several records of an item the first stays.
 func (c *collector) Item(item tasks.Item) error {
 	c.pending.descriptions++
 	k := c.itemIDs.of(item.ID)
@@ -82,7 +82,7 @@ func (c *collector) Item(item tasks.Item) error {
 	return err
 }
 
-// User implements [Sink]. Of several records of a user the first stays.
+// User implements [formats.Sink]. Of several records of a user the first stays.
 func (c *collector) User(user tasks.User) error {
 	c.pending.descriptions++
 	k := c.userIDs.of(user.ID)
@@ -92,7 +92,7 @@ func (c *collector) User(user tasks.User) error {
 	return nil
 }
 
-// Interaction implements [Sink].
+// Interaction implements [formats.Sink].
 func (c *collector) Interaction(in graph.Interaction, review string) error {
 	c.pending.interactions++
 	c.counts.Rows++
@@ -117,24 +117,15 @@ func (c *collector) Interaction(in graph.Interaction, review string) error {
 	return c.catalog.review(int(e.row), in, review)
 }
 
-// Drop implements [Sink].
-func (c *collector) Drop(file string, reason Reason) {
-	if c.drops[file] == nil {
-		c.drops[file] = map[Reason]int{}
-	}
-	c.drops[file][reason]++
-}
-
-// File implements [Sink]. The rows that a file lost count as interactions
+// File implements [formats.Sink]. The rows that a file lost count as interactions
 // where the file has any, or has nothing else.
-func (c *collector) File(f File) {
+func (c *collector) File(f formats.File) {
 	if c.pending.interactions > 0 || c.pending.descriptions == 0 {
-		for reason, n := range c.drops[f.Name] {
+		for reason, n := range f.Dropped {
 			c.counts.Dropped[reason] += n
 			c.counts.Rows += n
 		}
 	}
-	delete(c.drops, f.Name)
 	c.pending.interactions, c.pending.descriptions = 0, 0
 	c.source = append(c.source, f)
 }

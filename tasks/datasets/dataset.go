@@ -1,17 +1,15 @@
-// Package datasets reads interaction logs in the formats in which they are
-// published, and keeps them as one directory that tasks are run on.
+// Package datasets keeps an interaction log as one directory that tasks are
+// run on. Package formats reads what is published.
 //
-//	ratings.csv, movies.csv      reviews.json.gz, meta.json      *.inter, ...
-//	            └───────────────────────┬───────────────────────────┘
-//	                             Reader │ rows, streamed
-//	                               Sink ▼ Item, User, Interaction, Drop
-//	                             Import │ earliest event per pair; drops counted
-//	                                    ▼
+//	formats.Reader ── rows, streamed
+//	     │
+//	     ▼ Import         earliest event per pair; drops counted
 //	data/ml/ ── graph.bin      who took what, and when
 //	         ── catalog.db     items, users, reviews, words (SQLite)
 //	         ── manifest.json  source, counts, hashes: the last file written
-//	                                    │
-//	                               Open ▼ Dataset ── View(task) ──> tools, agents
+//	     │
+//	     ▼ Open
+//	Dataset ── View(task) ──> tools, agents
 //
 // [Import] makes the directory beside its place and moves it there in one
 // step: a data set is whole, or it is not there. The same source makes the
@@ -19,7 +17,7 @@
 //
 // # What is in the catalog
 //
-// An item file that is the collection's own catalog (a [Reader] without Wider:
+// An item file that is the collection's own catalog (a [formats.Reader] without Wider:
 // MovieLens, Yelp, Goodreads) stays as it is, with the items that nobody took:
 // ml-latest-small has 9,742 items, of which 9,724 have a rating. One that spans
 // more than the collection (Amazon's meta files cover a whole category) gives

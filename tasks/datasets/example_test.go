@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
 // A log is imported, and looked at as of a moment.
@@ -28,7 +29,7 @@ func ExampleImport() {
 		log.Fatal(err)
 	}
 
-	reader, _, err := datasets.Detect(source)
+	reader, _, err := formats.Detect(source)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mars-rec/mars/graph"
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
 // ImportConfig is how to import. The zero value names the data set after its
@@ -24,7 +25,7 @@ type ImportConfig struct {
 	Replace bool   // a data set that is already there
 	Tool    string // version of the program, for the manifest
 
-	Columns    map[string]string // see [Options]
+	Columns    map[string]string // see [formats.Options]
 	TimeLayout string
 
 	// Progress, if set, is told the stage of the work, and in the first one,
@@ -49,9 +50,9 @@ const (
 // items but not this one ([UnknownItem]), or the pair has an earlier event
 // ([DuplicatePair]).
 //
-// Errors are [*FormatError] where the source is not what the format promises
+// Errors are [*formats.Error] where the source is not what the format promises
 // and [ErrExists] where out exists and may not be replaced.
-func Import(ctx context.Context, reader Reader, source, out string, cfg ImportConfig) (m Manifest, err error) {
+func Import(ctx context.Context, reader formats.Reader, source, out string, cfg ImportConfig) (m Manifest, err error) {
 	if cfg.Name == "" {
 		abs, err := filepath.Abs(out)
 		if err != nil {
@@ -86,7 +87,7 @@ func Import(ctx context.Context, reader Reader, source, out string, cfg ImportCo
 }
 
 // assemble makes all files of a data set in the staging directory.
-func assemble(ctx context.Context, s *staging, reader Reader, source string, cfg ImportConfig) (Manifest, error) {
+func assemble(ctx context.Context, s *staging, reader formats.Reader, source string, cfg ImportConfig) (Manifest, error) {
 	tell := func(stage string, done, total int64) {
 		if cfg.Progress != nil {
 			cfg.Progress(stage, done, total)
@@ -103,7 +104,7 @@ func assemble(ctx context.Context, s *staging, reader Reader, source string, cfg
 	}
 	defer catalog.abandon()
 	c := newCollector(ctx, spool, catalog)
-	opts := Options{Columns: cfg.Columns, TimeLayout: cfg.TimeLayout,
+	opts := formats.Options{Columns: cfg.Columns, TimeLayout: cfg.TimeLayout,
 		Progress: func(done, total int64) { tell(StageRead, done, total) }}
 	if err := reader.Read(ctx, source, opts, c); err != nil {
 		return Manifest{}, err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
 // rows is a source in memory: a reader that needs no files.
@@ -24,7 +25,7 @@ type rows struct {
 	items  []tasks.Item
 	users  []tasks.User
 	events []review
-	drops  []Reason
+	drops  []formats.Reason
 	wider  bool
 	then   func(context.Context) error // runs after the first event
 }
@@ -34,8 +35,8 @@ type review struct {
 	text string
 }
 
-func (r rows) reader() Reader {
-	return Reader{Name: "rows", Wider: r.wider, Read: func(ctx context.Context, _ string, opts Options, sink Sink) error {
+func (r rows) reader() formats.Reader {
+	return formats.Reader{Name: "rows", Wider: r.wider, Read: func(ctx context.Context, _ string, opts formats.Options, sink formats.Sink) error {
 		for _, item := range r.items {
 			if err := sink.Item(item); err != nil {
 				return err
@@ -46,7 +47,7 @@ func (r rows) reader() Reader {
 				return err
 			}
 		}
-		sink.File(File{Name: "about", Rows: len(r.items) + len(r.users)})
+		sink.File(formats.File{Name: "about", Rows: len(r.items) + len(r.users)})
 		for k, e := range r.events {
 			if err := sink.Interaction(e.Interaction, e.text); err != nil {
 				return err
@@ -57,13 +58,14 @@ func (r rows) reader() Reader {
 				}
 			}
 		}
+		dropped := map[formats.Reason]int{}
 		for _, reason := range r.drops {
-			sink.Drop("events", reason)
+			dropped[reason]++
 		}
 		if opts.Progress != nil {
 			opts.Progress(1, 1)
 		}
-		sink.File(File{Name: "events", Rows: len(r.events) + len(r.drops)})
+		sink.File(formats.File{Name: "events", Rows: len(r.events) + len(r.drops), Dropped: dropped})
 		return nil
 	}}
 }
@@ -122,7 +124,7 @@ func TestImportKeepsTheEarliest(t *testing.T) {
 		r := rows{
 			items:  []tasks.Item{{ID: "c"}, {ID: "a"}, {ID: "b"}},
 			events: rapid.SliceOfN(event, 1, 30).Draw(rt, "events"),
-			drops:  rapid.SliceOfN(rapid.SampledFrom([]Reason{BadID, BadTime, BadRating}), 0, 5).Draw(rt, "drops"),
+			drops:  rapid.SliceOfN(rapid.SampledFrom([]formats.Reason{formats.BadID, formats.BadTime, formats.BadRating}), 0, 5).Draw(rt, "drops"),
 		}
 		r.events = append(r.events, review{graph.Interaction{User: "u9", Item: "a", Time: 9}, ""}) // so that one stays
 
@@ -180,12 +182,12 @@ func TestImportKeepsTheEarliest(t *testing.T) {
 
 func TestImportCounts(t *testing.T) {
 	r := some()
-	r.drops = []Reason{BadTime, BadTime, BadID}
+	r.drops = []formats.Reason{formats.BadTime, formats.BadTime, formats.BadID}
 	out := filepath.Join(t.TempDir(), "small")
 	m := importRows(t, r, out, ImportConfig{Tool: "v1"})
 	want := Counts{
 		Rows: 7, Interactions: 3, Users: 2, UserRecords: 1, Items: 3, ItemRecords: 3, IdleItems: 1, Reviews: 2,
-		Dropped: map[Reason]int{BadTime: 2, BadID: 1, BadRating: 0, UnknownItem: 0, DuplicatePair: 1},
+		Dropped: map[formats.Reason]int{formats.BadTime: 2, formats.BadID: 1, formats.BadRating: 0, UnknownItem: 0, DuplicatePair: 1},
 	}
 	if got := m.Counts; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("counts %+v\nwant   %+v", got, want)
@@ -271,7 +273,7 @@ func TestImportOfNothing(t *testing.T) {
 		"no interactions": {},
 		"none of the 2 rows can be used (bad time: 1, unknown item: 1)": {
 			items:  []tasks.Item{{ID: "a"}},
-			events: []review{{graph.Interaction{User: "u", Item: "b", Time: 1}, ""}}, drops: []Reason{BadTime}},
+			events: []review{{graph.Interaction{User: "u", Item: "b", Time: 1}, ""}}, drops: []formats.Reason{formats.BadTime}},
 	} {
 		_, err := Import(t.Context(), r.reader(), parent, filepath.Join(parent, "x"), ImportConfig{})
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -284,7 +286,7 @@ func TestImportOfNothing(t *testing.T) {
 // what of them is in memory when all is read.
 func TestImportHoldsNoTexts(t *testing.T) {
 	const texts, size = 400, 32 << 10
-	r := Reader{Name: "texts", Read: func(_ context.Context, _ string, _ Options, sink Sink) error {
+	r := formats.Reader{Name: "texts", Read: func(_ context.Context, _ string, _ formats.Options, sink formats.Sink) error {
 		before := heap()
 		for k := range texts {
 			if err := sink.Item(tasks.Item{ID: fmt.Sprint("i", k), Text: strings.Repeat("a description ", size/14)}); err != nil {

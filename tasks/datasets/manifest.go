@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
 // Version is the version of the data set directory that this package writes
@@ -26,26 +28,26 @@ const (
 
 // Reasons for which the import drops an interaction that a reader handed on.
 const (
-	UnknownItem   Reason = "unknown item"   // the source describes items, but not this one
-	DuplicatePair Reason = "duplicate pair" // the user has an earlier event with the item
+	UnknownItem   formats.Reason = "unknown item"   // the source describes items, but not this one
+	DuplicatePair formats.Reason = "duplicate pair" // the user has an earlier event with the item
 )
 
 // Manifest says where a data set comes from, what was dropped on the way, and
 // what its files must be. The same source imported with the same recipe by the
 // same program makes the same bytes: there is no clock and no path in it.
 type Manifest struct {
-	Version int       `json:"version"`
-	Name    string    `json:"name"` // what tasks call the data set
-	Tool    string    `json:"tool"` // version of the program that imported it
-	Recipe  Recipe    `json:"recipe"`
-	Source  []File    `json:"source"`
-	Counts  Counts    `json:"counts"`
-	First   time.Time `json:"first"` // time of the first and the last interaction
-	Last    time.Time `json:"last"`
-	Ratings Ratings   `json:"ratings"`
-	Notes   []string  `json:"notes"` // what a person should know before using it
-	Graph   Stored    `json:"graph"`
-	Catalog Stored    `json:"catalog"`
+	Version int            `json:"version"`
+	Name    string         `json:"name"` // what tasks call the data set
+	Tool    string         `json:"tool"` // version of the program that imported it
+	Recipe  Recipe         `json:"recipe"`
+	Source  []formats.File `json:"source"`
+	Counts  Counts         `json:"counts"`
+	First   time.Time      `json:"first"` // time of the first and the last interaction
+	Last    time.Time      `json:"last"`
+	Ratings Ratings        `json:"ratings"`
+	Notes   []string       `json:"notes"` // what a person should know before using it
+	Graph   Stored         `json:"graph"`
+	Catalog Stored         `json:"catalog"`
 }
 
 // Recipe is what the import was told.
@@ -58,9 +60,9 @@ type Recipe struct {
 // Counts of a data set. Rows is the sum of Interactions and everything in
 // Dropped.
 type Counts struct {
-	Rows         int            `json:"rows"` // rows of interactions read
-	Interactions int            `json:"interactions"`
-	Dropped      map[Reason]int `json:"dropped"` // every reason, also those with 0
+	Rows         int                    `json:"rows"` // rows of interactions read
+	Interactions int                    `json:"interactions"`
+	Dropped      map[formats.Reason]int `json:"dropped"` // every reason, also those with 0
 
 	Users       int `json:"users"`        // with at least one interaction
 	UserRecords int `json:"user_records"` // users that the source describes

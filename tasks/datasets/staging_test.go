@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
 func TestImportReplacesOnlyWhenTold(t *testing.T) {
@@ -57,7 +59,7 @@ func TestImportNeverReplacesOtherThings(t *testing.T) {
 // TestImportLeavesNothingBehind holds that no failure leaves a new directory,
 // nor harms the old one.
 func TestImportLeavesNothingBehind(t *testing.T) {
-	broken := &FormatError{File: "x", Line: 7, Want: "a row", Got: "half of one"}
+	broken := &formats.Error{File: "x", Line: 7, Want: "a row", Got: "half of one"}
 	for name, c := range map[string]struct {
 		then func(context.Context) error
 		is   error

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/tools/catalog"
 	"github.com/mars-rec/mars/tools/toolstest"
@@ -20,7 +21,7 @@ func movies(t testing.TB) *datasets.Dataset {
 	if _, err := os.Stat(in); err != nil {
 		t.Skipf("needs ml-latest-small beside the repository: %v", err)
 	}
-	reader, err := datasets.Find("movielens")
+	reader, err := formats.Find("movielens")
 	if err != nil {
 		t.Fatal(err)
 	}

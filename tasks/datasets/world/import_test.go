@@ -10,6 +10,7 @@ import (
 
 	"github.com/mars-rec/mars/graph/rank"
 	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tasks/datasets/formats"
 	"github.com/mars-rec/mars/tasks/gold"
 )
 
@@ -21,7 +22,7 @@ func imported(t *testing.T, c Config) *datasets.Dataset {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, why, err := datasets.Detect(source)
+	reader, why, err := formats.Detect(source)
 	if err != nil || reader.Name != "agentsociety" {
 		t.Fatalf("detected as %q (%s), %v", reader.Name, why, err)
 	}

@@ -1,0 +1,310 @@
+package formats
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mars-rec/mars/tasks"
+)
+
+// table is one file of rows with named columns, whatever its format.
+type table interface {
+	// names returns the columns' names, of the first row where there is no header.
+	names() []string
+
+	// next goes to the next row, or returns io.EOF.
+	next(ctx context.Context) error
+
+	// cell returns the values in a column of the row: none where it is empty or
+	// there is no such column, several where it holds a list.
+	cell(column string) []string
+}
+
+// aliases are the names under which a role's column is looked for, in this
+// order and without regard to case, where no column is mapped to it.
+var aliases = map[string][]string{
+	"user":       {"user_id", "userId", "user", "uid", "reviewerID", "customer_id", "visitorid"},
+	"item":       {"item_id", "itemId", "item", "iid", "movieId", "movie_id", "book_id", "business_id", "parent_asin", "asin", "product_id"},
+	"rating":     {"rating", "stars", "score", "overall"},
+	"time":       {"timestamp", "time", "ts", "unixReviewTime", "date", "datetime", "created_at"},
+	"review":     {"review", "review_text", "reviewText", "text"},
+	"title":      {"title", "name", "movie_title", "item_name", "product_title"},
+	"categories": {"categories", "category", "genres", "genre", "class", "tags"},
+	"creators":   {"creators", "creator", "authors", "author", "brand", "store", "director", "artist"},
+	"year":       {"year", "release_year", "publication_year", "published"},
+	"text":       {"description", "text", "overview", "plot"},
+	"name":       {"name", "user_name", "username"},
+}
+
+// checkRoles reports a column mapped to a role that there is not.
+func (o Options) checkRoles() error {
+	for _, role := range slices.Sorted(maps.Keys(o.Columns)) {
+		if _, ok := aliases[role]; !ok {
+			return fmt.Errorf("no column plays the role %q: want one of %s", role, strings.Join(slices.Sorted(maps.Keys(aliases)), ", "))
+		}
+	}
+	return nil
+}
+
+// mapping says which column of one table plays which role.
+type mapping map[string]string
+
+// roles finds the columns of roles in a table; those that are needed must be
+// there, and so must those that were mapped by hand.
+func (in *input) roles(t table, need []string, more ...string) (mapping, error) {
+	columns, m := t.names(), make(mapping)
+	for i, role := range append(slices.Clone(need), more...) {
+		wanted := aliases[role]
+		mapped, byHand := in.feed.opts.Columns[role]
+		if byHand {
+			wanted = []string{mapped}
+		}
+		for _, name := range wanted {
+			at := slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, name) })
+			if at >= 0 {
+				m[role] = columns[at]
+				break
+			}
+		}
+		if m[role] == "" && (byHand || i < len(need)) {
+			return nil, in.fail(1, fmt.Sprintf("a column for the %s, by the name of %s", role, strings.Join(wanted, ", ")),
+				"the columns "+shorten(strings.Join(columns, ", "), 200))
+		}
+	}
+	return m, nil
+}
+
+func (m mapping) text(t table, role string) string { return strings.Join(m.list(t, role), " ") }
+
+func (m mapping) list(t table, role string) []string {
+	if column, ok := m[role]; ok {
+		return t.cell(column)
+	}
+	return nil
+}
+
+// item reads the row as an item.
+func (m mapping) item(t table) tasks.Item {
+	return tasks.Item{
+		ID: m.text(t, "item"), Title: m.text(t, "title"), Text: m.text(t, "text"), Year: parseYear(m.text(t, "year")),
+		Categories: splitNames(m.list(t, "categories")), Creators: splitNames(m.list(t, "creators")),
+	}
+}
+
+// splitNames splits a cell that holds several names, at the first of | ; and ,
+// that stands in it. A list, and one written as ['a', 'b'], is split already.
+func splitNames(cell []string) []string {
+	if len(cell) != 1 {
+		return cell
+	}
+	s := strings.TrimSpace(cell[0])
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		return quotedNames(s[1 : len(s)-1])
+	}
+	for _, sep := range []string{"|", ";", ","} {
+		if strings.Contains(s, sep) {
+			return strings.Split(s, sep)
+		}
+	}
+	return []string{s}
+}
+
+// quotedNames splits at commas outside of quotes, single or double.
+func quotedNames(s string) []string {
+	var names []string
+	var quote, start = byte(0), 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quote == 0 && (c == '\'' || c == '"'):
+			quote = c
+		case quote == c:
+			quote = 0
+		case quote == 0 && c == ',':
+			names = append(names, s[start:i])
+			start = i + 1
+		}
+	}
+	names = append(names, s[start:])
+	for i, n := range names {
+		names[i] = strings.Trim(n, ` '"`)
+	}
+	return names
+}
+
+// tableFormat is a format of plain tables. A path is a file of interactions,
+// with columns of the item's title and so on if it has them, or a directory:
+//
+//	interactions.csv   user_id,item_id,rating,timestamp,review
+//	items.csv          item_id,title,categories,creators,year,description   (may be absent)
+//	users.csv          user_id,name                                         (may be absent)
+type tableFormat struct {
+	name, about string
+	endings     []string // of file names, the first in messages
+	magic       string   // first bytes; "" for text
+	open        func(ctx context.Context, in *input) (table, error)
+}
+
+func (t tableFormat) reader() Reader {
+	return Reader{Name: t.name, About: t.about, Detect: t.detect, Read: t.read}
+}
+
+// file returns the plain name of a directory's table, "" if it has none.
+func (t tableFormat) file(d folder, base string) string {
+	for _, end := range t.endings {
+		if d.has(base + end) {
+			return base + end
+		}
+	}
+	return ""
+}
+
+func (t tableFormat) detect(path string) (bool, string) {
+	d, err := openFolder(path)
+	if err != nil {
+		return false, ""
+	}
+	name := d.given
+	if name == "" {
+		name = t.file(d, "interactions")
+	}
+	if !slices.Contains(t.endings, filepath.Ext(name)) || foreign([]byte(d.head(name))) != t.foreign() {
+		return false, ""
+	}
+	return true, name + " ends in " + filepath.Ext(name)
+}
+
+func (t tableFormat) foreign() string { return foreign([]byte(t.magic)) }
+
+func (t tableFormat) read(ctx context.Context, path string, opts Options, sink Sink) error {
+	if err := opts.checkRoles(); err != nil {
+		return err
+	}
+	d, err := openFolder(path)
+	if err != nil {
+		return err
+	}
+	events, items, users := d.given, "", ""
+	if d.given == "" {
+		events, items, users = t.file(d, "interactions"), t.file(d, "items"), t.file(d, "users")
+	}
+	if events == "" {
+		return d.lacks("interactions" + t.endings[0])
+	}
+	f, err := d.feed(opts, sink, d.present(items, users, events)...)
+	if err != nil {
+		return err
+	}
+	for _, name := range d.present(items) {
+		if err := f.read(ctx, name, func(in *input) error { return t.readItems(ctx, in) }); err != nil {
+			return err
+		}
+	}
+	for _, name := range d.present(users) {
+		if err := f.read(ctx, name, func(in *input) error { return t.readUsers(ctx, in) }); err != nil {
+			return err
+		}
+	}
+	return f.read(ctx, d.files[events], func(in *input) error { return t.readEvents(ctx, in, items == "") })
+}
+
+func (t tableFormat) readItems(ctx context.Context, in *input) error {
+	rows, err := t.open(ctx, in)
+	if err != nil {
+		return err
+	}
+	return readItemTable(ctx, in, rows)
+}
+
+// readItemTable reads a table of items.
+func readItemTable(ctx context.Context, in *input, rows table) error {
+	m, err := in.roles(rows, []string{"item"}, "title", "categories", "creators", "year", "text")
+	if err != nil {
+		return err
+	}
+	return each(ctx, rows, func() error { return in.item(m.item(rows)) })
+}
+
+func (t tableFormat) readUsers(ctx context.Context, in *input) error {
+	rows, err := t.open(ctx, in)
+	if err != nil {
+		return err
+	}
+	return readUserTable(ctx, in, rows)
+}
+
+// readUserTable reads a table of users.
+func readUserTable(ctx context.Context, in *input, rows table) error {
+	m, err := in.roles(rows, []string{"user"}, "name")
+	if err != nil {
+		return err
+	}
+	return each(ctx, rows, func() error {
+		return in.user(tasks.User{ID: m.text(rows, "user"), Name: m.text(rows, "name")})
+	})
+}
+
+func (t tableFormat) readEvents(ctx context.Context, in *input, alone bool) error {
+	rows, err := t.open(ctx, in)
+	if err != nil {
+		return err
+	}
+	return readEventTable(ctx, in, rows, alone)
+}
+
+// readEventTable reads a table of interactions, and what it says of items where
+// the column of the title is mapped by hand: by its name alone it might be the
+// title of a review.
+func readEventTable(ctx context.Context, in *input, rows table, alone bool) error {
+	more := []string{"rating", "review"}
+	_, titled := in.feed.opts.Columns["title"]
+	titled = titled && alone
+	if titled {
+		more = append(more, "title", "categories", "creators", "year")
+		if _, ok := in.feed.opts.Columns["text"]; ok {
+			more = append(more, "text")
+		}
+	}
+	m, err := in.roles(rows, []string{"user", "item", "time"}, more...)
+	if err != nil {
+		return err
+	}
+	if alone && !titled {
+		in.note("items have no titles: none are beside it, and no column is mapped to title")
+	}
+	described := make(map[string]bool)
+	c := &clock{layout: in.feed.opts.TimeLayout}
+	return each(ctx, rows, func() error {
+		id := m.text(rows, "item")
+		if titled && validID(id) && !described[id] {
+			described[id] = true
+			if err := in.item(m.item(rows)); err != nil {
+				return err
+			}
+		}
+		return in.interaction(event{
+			user: m.text(rows, "user"), item: id, rating: m.text(rows, "rating"),
+			time: m.text(rows, "time"), review: m.text(rows, "review"),
+		}, c)
+	})
+}
+
+// each calls do on every row.
+func each(ctx context.Context, rows table, do func() error) error {
+	for {
+		err := rows.next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := do(); err != nil {
+			return err
+		}
+	}
+}
