@@ -36,6 +36,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -95,6 +96,15 @@ func (e Envelope) Canonical() []byte {
 		return fmt.Appendf(nil, "%s invalid body: %v", e.ID, err)
 	}
 	return b
+}
+
+// Equal reports whether e and other have the same canonical bytes.
+func (e Envelope) Equal(other Envelope) bool {
+	if e.ID == other.ID && e.From == other.From && e.To == other.To && e.Kind == other.Kind &&
+		slices.Equal(e.Refs, other.Refs) && bytes.Equal(e.Body, other.Body) {
+		return true // nearly always: no need to write them
+	}
+	return bytes.Equal(e.Canonical(), other.Canonical())
 }
 
 // Marshal writes v as compact JSON, without the escapes for HTML that

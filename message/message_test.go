@@ -60,6 +60,26 @@ func TestParseID(t *testing.T) {
 	}
 }
 
+// TestEqualIsCanonical compares envelopes that differ in one place at most, or
+// only in how their JSON is spaced.
+func TestEqualIsCanonical(t *testing.T) {
+	envelope := rapid.Custom(func(t *rapid.T) message.Envelope {
+		return message.Envelope{
+			ID: message.ID(rapid.SampledFrom([]string{"1", "1.1"}).Draw(t, "id")), From: "a", Kind: "k",
+			To:   message.Address(rapid.SampledFrom([]string{"", "b"}).Draw(t, "to")),
+			Body: json.RawMessage(rapid.SampledFrom([]string{`{}`, `{ }`, `1`, `{"a":1}`}).Draw(t, "body")),
+			Refs: rapid.SampledFrom([][]message.ID{nil, {}, {"1"}}).Draw(t, "refs"),
+			Meta: message.Meta{Attempts: rapid.IntRange(0, 1).Draw(t, "attempts")},
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := envelope.Draw(t, "a"), envelope.Draw(t, "b")
+		if a.Equal(b) != (string(a.Canonical()) == string(b.Canonical())) {
+			t.Fatalf("%s and %s: Equal says %v", a.Canonical(), b.Canonical(), a.Equal(b))
+		}
+	})
+}
+
 func TestCanonicalLeavesMetaOut(t *testing.T) {
 	e := message.Envelope{ID: "1.1", From: "a", Kind: "k", Body: json.RawMessage(`{"t":"<b>"}`), Refs: []message.ID{"1"},
 		Meta: message.Meta{Time: time.Unix(9, 0), Digest: "d"}}

@@ -1,7 +1,6 @@
 package trajectories
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -21,7 +20,7 @@ import (
 func (r *Record) Log(next message.Log) message.Log {
 	return message.LogFunc(func(ctx context.Context, e message.Envelope) error {
 		then, found := r.known.Find(e.ID)
-		same := found && bytes.Equal(then.Canonical(), e.Canonical())
+		same := found && then.Equal(e)
 		if found && !same {
 			r.mu.Lock()
 			if r.changed == nil {

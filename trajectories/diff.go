@@ -1,7 +1,6 @@
 package trajectories
 
 import (
-	"bytes"
 	"fmt"
 	"unicode/utf8"
 
@@ -26,8 +25,8 @@ func Diff(a, b *Trajectory) (d Difference, ok bool) {
 		case c > 0:
 			return Difference{ID: y.ID, B: y.Canonical()}, true
 		}
-		if p, q := x.Canonical(), y.Canonical(); !bytes.Equal(p, q) {
-			return Difference{ID: x.ID, A: p, B: q}, true
+		if !x.Equal(y) {
+			return Difference{ID: x.ID, A: x.Canonical(), B: y.Canonical()}, true
 		}
 		i, j = i+1, j+1
 	}

@@ -21,7 +21,7 @@ func (r *Recorder) Append(_ context.Context, e message.Envelope) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if have, ok := r.at[e.ID]; ok {
-		if !bytes.Equal(have.Canonical(), e.Canonical()) {
+		if !have.Equal(e) {
 			return fmt.Errorf("append %s: %w", e.ID, message.ErrConflict)
 		}
 		return nil

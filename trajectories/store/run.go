@@ -164,7 +164,7 @@ func (r *Run) append(ctx context.Context, e message.Envelope) (done chan error, 
 		return nil, errors.New("the run has ended")
 	}
 	if have, ok := r.at[e.ID]; ok {
-		if !bytes.Equal(have.Canonical(), e.Canonical()) {
+		if !have.Equal(e) {
 			return nil, message.ErrConflict
 		}
 		if _, recorded := r.facts[e.ID]; recorded {
