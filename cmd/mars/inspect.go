@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -70,16 +71,10 @@ what they found. Long texts are cut, and it is said where; --full shows them.`),
 
 // noRun adds to an error of reading a run what to do about it.
 func noRun(err error, path string) error {
-	if strings.Contains(err.Error(), "has no run") {
+	if errors.Is(err, store.ErrNoRun) {
 		return hinted(err, "mars inspect %s lists the runs", path)
 	}
 	return storeError(err)
-}
-
-// listed is a run in the list.
-type listed struct {
-	store.Summary
-	Scores []trajectories.Score `json:"scores,omitempty"`
 }
 
 // listRuns writes the list, a page at a time, so that its first rows do not
@@ -94,7 +89,7 @@ func (a *app) listRuns(ctx context.Context, st *store.Store, status trajectories
 	if err != nil {
 		return err
 	}
-	var runs []listed
+	runs := []store.Summary{}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	if !a.json {
 		fmt.Fprintln(a.stdout, heading(st, counts))
@@ -108,18 +103,12 @@ func (a *app) listRuns(ctx context.Context, st *store.Store, status trajectories
 		if status != "" && sum.Status != status {
 			continue
 		}
-		l := listed{Summary: sum}
-		l.Manifest = trajectories.Manifest{} // said once, for all
-		if len(scorers) > 0 {
-			if l.Scores, err = st.ScoresOf(ctx, sum.ID); err != nil {
-				return err
-			}
-		}
+		sum.Manifest = trajectories.Manifest{} // said once, for all
 		if a.json {
-			runs = append(runs, l)
+			runs = append(runs, sum)
 			continue
 		}
-		fmt.Fprintln(w, l.row(st.Manifest(), scorers))
+		fmt.Fprintln(w, row(sum, st.Manifest(), scorers))
 		if rows++; rows%page == 0 {
 			if err := w.Flush(); err != nil {
 				return err
@@ -131,8 +120,8 @@ func (a *app) listRuns(ctx context.Context, st *store.Store, status trajectories
 			Store    string                      `json:"store"`
 			Manifest trajectories.Manifest       `json:"manifest"`
 			Count    map[trajectories.Status]int `json:"count"`
-			Runs     []listed                    `json:"runs"`
-		}{st.Path(), st.Manifest(), counts, append([]listed{}, runs...)})
+			Runs     []store.Summary             `json:"runs"`
+		}{st.Path(), st.Manifest(), counts, runs})
 	}
 	return w.Flush()
 }
@@ -170,13 +159,14 @@ func spoken(models []string, m trajectories.Manifest) string {
 	return strings.Join(models, ", ")
 }
 
-func (l listed) row(m trajectories.Manifest, scorers []string) string {
+// row is a run in the list.
+func row(l store.Summary, m trajectories.Manifest, scorers []string) string {
 	top := "-"
 	if len(l.Ranking) > 0 {
 		top = l.Ranking[0]
 	}
 	cells := []string{l.ID, l.Task.User, l.Task.Scenario, string(l.Status),
-		thousands(int64(l.Calls)), thousands(int64(l.Summary.Tools)),
+		thousands(int64(l.Calls)), thousands(int64(l.Tools)),
 		thousands(int64(l.Usage.InputTokens + l.Usage.OutputTokens)), spoken(l.Models, m), top}
 	for _, name := range scorers {
 		cell := "-"

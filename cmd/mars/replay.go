@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"iter"
+	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
@@ -40,9 +40,8 @@ type replayReport struct {
 
 // diverged is a run that did not go as recorded.
 type diverged struct {
-	Run  string `json:"run"`
-	ID   string `json:"id,omitempty"` // the first message that differs
-	What string `json:"what"`
+	Run string `json:"run"`
+	trajectories.Divergence
 }
 
 func replayCommand(a *app) *cobra.Command {
@@ -83,7 +82,7 @@ named in the same way.`),
 	f.BoolVar(&r.tools, "tools", false, "execute the tools anew, and compare their results")
 	f.StringVar(&r.data, "data", "", "data set directory, if it is no longer where it was")
 	f.StringVar(&r.prompts, "prompts", "", "folder with prompts that override those shipped, instead of the one of then")
-	f.IntVar(&r.concurrency, "concurrency", 4, "trajectories at work at once")
+	f.IntVar(&r.concurrency, "concurrency", runtime.GOMAXPROCS(0), "trajectories at work at once; by default one for each processor")
 	return c
 }
 
@@ -141,108 +140,78 @@ var silent = model.Func(func(context.Context, model.Request) (model.Reply, error
 // the tasks.
 func (a *app) replayAll(ctx context.Context, r replaying, st *store.Store, w *works) (replayReport, error) {
 	report := replayReport{Store: r.path, Diverged: []diverged{}}
-	ids, err := r.choose(ctx, st, &report)
-	if err != nil {
-		return report, err
+	total := 1
+	if r.id == "" {
+		counts, err := st.Count(ctx)
+		if err != nil {
+			return report, err
+		}
+		total, report.NotDone = done(counts)
 	}
 	start := a.now()
-	bar := a.progress("replay", int64(len(ids)), thousands)
+	bar := a.progress("replay", int64(total), thousands)
 	defer bar.Close()
-	found := make([]*diverged, len(ids))
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.concurrency)
-	for i, id := range ids {
-		group.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			t, err := st.Trajectory(ctx, id)
-			if err != nil {
-				return err
-			}
-			d, err := again(ctx, w, t, r.tools)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			found[i] = d
-			report.Replayed++
-			report.Messages += len(t.Log)
-			bar.Add(1)
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return report, err
-	}
-	for _, d := range found {
-		if d != nil {
-			report.Diverged = append(report.Diverged, *d)
+	for p, err := range r.repeat(ctx, st, w) {
+		if err != nil {
+			return report, err
 		}
+		report.Replayed++
+		report.Messages += p.messages
+		if p.divergence != nil {
+			report.Diverged = append(report.Diverged, diverged{p.run, *p.divergence})
+		}
+		bar.Add(1)
 	}
 	report.Seconds = a.now().Sub(start).Round(time.Millisecond).Seconds()
 	return report, nil
 }
 
-// choose returns the ids of the runs to replay.
-func (r replaying) choose(ctx context.Context, st *store.Store, report *replayReport) ([]string, error) {
-	if r.id != "" {
-		sum, err := st.Run(ctx, r.id)
-		if err != nil {
-			return nil, err
-		}
-		if sum.Status != trajectories.Done {
-			return nil, fmt.Errorf("run %s is %s: only a run that is done can be replayed", r.id, sum.Status)
-		}
-		return []string{r.id}, nil
-	}
-	var ids []string
-	for sum, err := range st.Runs(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		if sum.Status == trajectories.Done {
-			ids = append(ids, sum.ID)
-		} else {
-			report.NotDone++
-		}
-	}
-	return ids, nil
+// repeated is a run that was replayed.
+type repeated struct {
+	run        string
+	messages   int
+	divergence *trajectories.Divergence
 }
 
-// again replays one trajectory; nil is what a run without any difference gives.
-func again(ctx context.Context, w *works, t *trajectories.Trajectory, withTools bool) (*diverged, error) {
-	record := trajectories.Replay(t)
-	if withTools {
-		record = trajectories.ReplayTools(t)
-	}
-	said := &trajectories.Recorder{}
-	result, err := w.Run(ctx, t.Run.Task, record.Log(said), record)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	d := &diverged{Run: t.Run.ID}
-	if first, ok := record.Changed(); ok {
-		d.ID = string(first.ID)
-	}
-	switch {
-	case err != nil: // also one that is no divergence: it had not failed then
-		d.What = err.Error()
-		if first, ok := record.Changed(); ok && !strings.Contains(d.What, d.ID+" ") {
-			d.What = first.String()
+// repeat replays the run that is named, or all that are done.
+func (r replaying) repeat(ctx context.Context, st *store.Store, w *works) iter.Seq2[repeated, error] {
+	again := func(ctx context.Context, t *trajectories.Trajectory) (repeated, error) {
+		record := trajectories.Replay(t)
+		if r.tools {
+			record = trajectories.ReplayTools(t)
 		}
-		return d, nil
-	case !slices.Equal(result.Ranking, t.Run.Ranking):
-		d.What = fmt.Sprintf("the ranking was %v, now %v", t.Run.Ranking, result.Ranking)
-		return d, nil
+		d, err := record.Repeat(ctx, func(ctx context.Context, log message.Log) ([]string, error) {
+			result, err := w.Run(ctx, t.Run.Task, log, record)
+			return result.Ranking, err
+		})
+		return repeated{t.Run.ID, len(t.Log), d}, err
 	}
-	if first, ok := trajectories.Diff(t, said.Trajectory(t.Run)); ok {
-		d.ID, d.What = string(first.ID), first.String()
-		return d, nil
+	if r.id == "" {
+		return store.Walk(ctx, st, r.concurrency, again)
 	}
-	return nil, nil
+	return func(yield func(repeated, error) bool) {
+		t, err := st.Trajectory(ctx, r.id)
+		if err == nil && t.Run.Status != trajectories.Done {
+			err = fmt.Errorf("run %s is %s: only a run that is done can be replayed", r.id, t.Run.Status)
+		}
+		var p repeated
+		if err == nil {
+			p, err = again(ctx, t)
+		}
+		yield(p, err)
+	}
+}
+
+// done splits the number of runs into those that are done and the others.
+func done(counts map[trajectories.Status]int) (done, others int) {
+	for status, n := range counts {
+		if status == trajectories.Done {
+			done += n
+		} else {
+			others += n
+		}
+	}
+	return done, others
 }
 
 func writeReplay(w io.Writer, r replayReport) {

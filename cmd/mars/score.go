@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,27 +79,22 @@ func (a *app) score(ctx context.Context, path, goldPath string, golds map[string
 	if err != nil {
 		return report, err
 	}
-	total := 0
-	for status, n := range counts {
-		if total += n; status != trajectories.Done {
-			report.NotDone += n
-		}
-	}
-	bar := a.progress("score", int64(total-report.NotDone), thousands)
+	total, others := done(counts)
+	report.NotDone = others
+	bar := a.progress("score", int64(total), thousands)
 	defer bar.Close()
 	const batch = 256
 	var scores []trajectories.Score
-	for t, err := range st.Trajectories(ctx) {
-		if err != nil {
-			return report, storeError(err)
-		}
+	judge := func(ctx context.Context, t *trajectories.Trajectory) (trajectories.Score, error) {
 		g, ok := golds[t.Run.ID]
 		if !ok {
-			return report, noGold(goldPath, t.Run.ID)
+			return trajectories.Score{}, noGold(goldPath, t.Run.ID)
 		}
-		s, err := reward.Paper(ctx, t, g)
+		return reward.Paper(ctx, t, g)
+	}
+	for s, err := range store.Walk(ctx, st, runtime.GOMAXPROCS(0), judge) {
 		if err != nil {
-			return report, err
+			return report, storeError(err)
 		}
 		report.add(s)
 		if scores = append(scores, s); len(scores) == batch {

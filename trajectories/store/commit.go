@@ -123,7 +123,7 @@ func (t *transaction) apply(work write) error {
 	for _, r := range work.runs {
 		state := r.digest()
 		if err := t.exec(replaceRun, r.number, r.id, r.task, string(r.status), r.attempts, r.cause, r.ranking, r.seal,
-			r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cach, r.models, state); err != nil {
+			r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cachedTokens, r.models, state); err != nil {
 			return err
 		}
 		t.touch(r.id, "").State = state
@@ -133,7 +133,7 @@ func (t *transaction) apply(work write) error {
 		if err := t.exec(replaceScore, r.run, r.scorer, r.version, r.value, r.parts, r.note, state); err != nil {
 			return err
 		}
-		t.touch(work.scored[i], r.scorer+"/"+r.version).State = state
+		t.touch(work.scored[i], r.name()).State = state
 	}
 	return nil
 }

@@ -39,11 +39,6 @@ func contents(t *testing.T, path string) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(&b, "%+v\n%s\n", sum, whole)
-		scores, err := s.ScoresOf(t.Context(), sum.ID)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&b, "%+v\n", scores)
 	}
 	return b.String(), nil
 }

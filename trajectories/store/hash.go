@@ -75,20 +75,21 @@ func chainStart(id string) []byte { return digest("run/1", id) }
 
 // runRow is a row of the table run.
 type runRow struct {
-	number                          int64
-	id, task                        string
-	status                          trajectories.Status
-	attempts                        int
-	cause, ranking, seal            string
-	messages, calls, tools          int
-	inputTokens, outputTokens, cach int
-	models                          string
+	number                    int64
+	id, task                  string
+	status                    trajectories.Status
+	attempts                  int
+	cause, ranking, seal      string
+	messages, calls, tools    int
+	inputTokens, outputTokens int
+	cachedTokens              int
+	models                    string
 
 	now int // messages that are there, when read; not a column
 }
 
 func (r runRow) digest() string {
-	b, err := message.Marshal([]any{r.attempts, r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cach})
+	b, err := message.Marshal([]any{r.attempts, r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cachedTokens})
 	if err != nil { // numbers always have JSON
 		b = []byte(err.Error())
 	}
@@ -101,6 +102,15 @@ type scoreRow struct {
 	scorer, version string
 	value           float64
 	parts, note     string
+}
+
+// name is the scorer's, as the journal and lists have it.
+func (r scoreRow) name() string { return r.scorer + "/" + r.version }
+
+// score is the score of the row, whose run has that id.
+func (r scoreRow) score(run string) (trajectories.Score, error) {
+	score := trajectories.Score{Run: run, Scorer: r.scorer, Version: r.version, Value: r.value, Note: r.note}
+	return score, json.Unmarshal([]byte(r.parts), &score.Parts)
 }
 
 func (r scoreRow) digest() string {

@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 
 	"github.com/mars-rec/mars/message"
-	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
 )
 
@@ -18,11 +16,8 @@ import (
 // when it ended; while it is at work only Messages counts, its facts.
 type Summary struct {
 	trajectories.Run
-	Messages int           `json:"messages"`
-	Calls    int           `json:"calls"` // of models
-	Tools    int           `json:"tools"` // calls of tools
-	Usage    message.Usage `json:"usage"` // as far as providers told
-	Models   []string      `json:"models"`
+	trajectories.Counts
+	Scores []trajectories.Score `json:"scores,omitempty"` // by scorer and version
 }
 
 // page is how many rows a reader takes at once: it never holds the database
@@ -34,34 +29,70 @@ const page = 512
 // moved into the database.
 func (s *Store) Runs(ctx context.Context) iter.Seq2[Summary, error] {
 	return func(yield func(Summary, error) bool) {
-		after := int64(0)
-		for {
-			rows, err := readRuns(ctx, s.readers, `WHERE number > ? ORDER BY number LIMIT ?`, after, page)
+		for rows, err := range s.pages(ctx) {
+			var all []Summary
+			if err == nil {
+				all, err = s.summaries(ctx, rows)
+			}
 			if err != nil {
 				yield(Summary{}, err)
 				return
 			}
-			for _, row := range rows {
-				sum, err := s.summary(row)
-				if !yield(sum, err) || err != nil {
+			for _, sum := range all {
+				if !yield(sum, nil) {
 					return
 				}
-				after = row.number
-			}
-			if len(rows) < page {
-				return
 			}
 		}
 	}
 }
 
-// Run returns one run; where there is none it is fs.ErrNotExist.
+// pages yields the rows of all runs, in the order of their tasks.
+func (s *Store) pages(ctx context.Context) iter.Seq2[[]runRow, error] {
+	return func(yield func([]runRow, error) bool) {
+		for after := int64(0); ; {
+			rows, err := readRuns(ctx, s.readers, `WHERE number > ? ORDER BY number LIMIT ?`, after, page)
+			if err != nil || len(rows) > 0 {
+				if !yield(rows, err) || err != nil {
+					return
+				}
+			}
+			if len(rows) < page {
+				return
+			}
+			after = rows[len(rows)-1].number
+		}
+	}
+}
+
+// rows yields the rows of all runs one by one.
+func (s *Store) rows(ctx context.Context) iter.Seq2[runRow, error] {
+	return func(yield func(runRow, error) bool) {
+		for rows, err := range s.pages(ctx) {
+			if err != nil {
+				yield(runRow{}, err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Run returns one run; where there is none it is [ErrNoRun].
 func (s *Store) Run(ctx context.Context, id string) (Summary, error) {
 	row, err := s.find(ctx, id)
 	if err != nil {
 		return Summary{}, err
 	}
-	return s.summary(row)
+	all, err := s.summaries(ctx, []runRow{row})
+	if err != nil {
+		return Summary{}, err
+	}
+	return all[0], nil
 }
 
 // Count returns the number of runs by status.
@@ -110,45 +141,29 @@ func (s *Store) Trajectory(ctx context.Context, id string) (*trajectories.Trajec
 	if err != nil {
 		return nil, err
 	}
-	sum, err := s.summary(row)
+	return s.trajectory(ctx, row)
+}
+
+func (s *Store) trajectory(ctx context.Context, row runRow) (*trajectories.Trajectory, error) {
+	run, err := s.run(row)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := readEnvelopes(ctx, s.readers, row.number, row.id)
 	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", id, err)
+		return nil, fmt.Errorf("run %s: %w", row.id, err)
 	}
-	t := &trajectories.Trajectory{Run: sum.Run, Log: make([]message.Envelope, len(rows))}
+	t := &trajectories.Trajectory{Run: run, Log: make([]message.Envelope, len(rows))}
 	for i, r := range rows {
 		if t.Log[i], err = r.envelope(); err != nil {
-			return nil, fmt.Errorf("run %s: message %s: %w: %w", id, r.id, ErrDamaged, err)
+			return nil, fmt.Errorf("run %s: message %s: %w: %w", row.id, r.id, ErrDamaged, err)
 		}
 	}
 	trajectories.Sort(t.Log)
 	if t.Run.Status == trajectories.Done && trajectories.Seal(t.Log) != t.Run.Seal {
-		return nil, fmt.Errorf("run %s: %w: its log is not the one that was sealed", id, ErrDamaged)
+		return nil, fmt.Errorf("run %s: %w: its log is not the one that was sealed", row.id, ErrDamaged)
 	}
 	return t, nil
-}
-
-// Trajectories yields the done runs with their logs, in the order of their
-// tasks.
-func (s *Store) Trajectories(ctx context.Context) iter.Seq2[*trajectories.Trajectory, error] {
-	return func(yield func(*trajectories.Trajectory, error) bool) {
-		for sum, err := range s.Runs(ctx) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if sum.Status != trajectories.Done {
-				continue
-			}
-			t, err := s.Trajectory(ctx, sum.ID)
-			if !yield(t, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 func (s *Store) find(ctx context.Context, id string) (runRow, error) {
@@ -157,23 +172,53 @@ func (s *Store) find(ctx context.Context, id string) (runRow, error) {
 		return runRow{}, err
 	}
 	if len(rows) == 0 {
-		return runRow{}, fmt.Errorf("the store has no run %q: %w", id, fs.ErrNotExist)
+		return runRow{}, fmt.Errorf("%w %q", ErrNoRun, id)
 	}
 	return rows[0], nil
 }
 
-func (s *Store) summary(row runRow) (Summary, error) {
-	sum := Summary{Messages: row.now, Calls: row.calls, Tools: row.tools,
-		Usage: message.Usage{InputTokens: row.inputTokens, OutputTokens: row.outputTokens, CachedTokens: row.cach}}
-	sum.Run = trajectories.Run{ID: row.id, Status: row.status, Attempts: row.attempts, Cause: row.cause, Seal: row.seal, Manifest: s.manifest}
-	var task tasks.Task
-	err := errors.Join(json.Unmarshal([]byte(row.task), &task),
-		json.Unmarshal([]byte(row.ranking), &sum.Ranking), json.Unmarshal([]byte(row.models), &sum.Models))
+// run is what a row says of its run.
+func (s *Store) run(row runRow) (trajectories.Run, error) {
+	run := trajectories.Run{ID: row.id, Status: row.status, Attempts: row.attempts, Cause: row.cause, Seal: row.seal, Manifest: s.manifest}
+	err := errors.Join(json.Unmarshal([]byte(row.task), &run.Task), json.Unmarshal([]byte(row.ranking), &run.Ranking))
 	if err != nil {
-		return sum, fmt.Errorf("run %s: %w: %w", row.id, ErrDamaged, err)
+		return run, fmt.Errorf("run %s: %w: %w", row.id, ErrDamaged, err)
 	}
-	sum.Task = task
-	return sum, nil
+	return run, nil
+}
+
+// summaries makes what lists show of rows that follow one another.
+func (s *Store) summaries(ctx context.Context, rows []runRow) ([]Summary, error) {
+	all := make([]Summary, len(rows))
+	at := map[int64]*Summary{}
+	for i, row := range rows {
+		run, err := s.run(row)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = Summary{Run: run, Counts: trajectories.Counts{Messages: row.now, Calls: row.calls, Tools: row.tools,
+			Usage: message.Usage{InputTokens: row.inputTokens, OutputTokens: row.outputTokens, CachedTokens: row.cachedTokens}}}
+		if err := json.Unmarshal([]byte(row.models), &all[i].Models); err != nil {
+			return nil, fmt.Errorf("run %s: %w: %w", row.id, ErrDamaged, err)
+		}
+		at[row.number] = &all[i]
+	}
+	err := eachScore(ctx, s.readers, rows[0].number, rows[len(rows)-1].number, func(r scoreRow, hash string) error {
+		sum := at[r.run]
+		if sum == nil {
+			return fmt.Errorf("score %s: %w: its run is not there", r.name(), ErrDamaged)
+		}
+		score, err := r.score(sum.ID)
+		if err == nil && r.digest() != hash {
+			err = errors.New("it is not as it was written")
+		}
+		if err != nil {
+			return fmt.Errorf("run %s: score %s: %w: %w", sum.ID, r.name(), ErrDamaged, err)
+		}
+		sum.Scores = append(sum.Scores, score)
+		return nil
+	})
+	return all, err
 }
 
 // readRuns reads rows of runs and checks their hashes.
@@ -191,7 +236,7 @@ func readRuns(ctx context.Context, db querier, where string, args ...any) ([]run
 		var r runRow
 		var hash string
 		if err := rows.Scan(&r.number, &r.id, &r.task, &r.status, &r.attempts, &r.cause, &r.ranking, &r.seal,
-			&r.messages, &r.calls, &r.tools, &r.inputTokens, &r.outputTokens, &r.cach, &r.models, &hash, &r.now); err != nil {
+			&r.messages, &r.calls, &r.tools, &r.inputTokens, &r.outputTokens, &r.cachedTokens, &r.models, &hash, &r.now); err != nil {
 			return nil, err
 		}
 		if r.digest() != hash {

@@ -13,9 +13,10 @@ import (
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/tasks"
-	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/trajectories"
 )
+
+var errEnded = errors.New("the run has ended")
 
 // maxBody is the largest body that a store takes, in bytes.
 const maxBody = 16 << 20
@@ -53,7 +54,7 @@ func (s *Store) begin(ctx context.Context, task tasks.Task) (*Run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.writer == nil {
-		return nil, errors.New("the store is open for reading only")
+		return nil, errReadOnly
 	}
 	if before := s.live[task.ID]; before != nil {
 		before.end()
@@ -73,7 +74,7 @@ func (s *Store) begin(ctx context.Context, task tasks.Task) (*Run, error) {
 	if row.status == trajectories.Done {
 		return nil, ErrDone
 	}
-	r := &Run{store: s, row: *row, chain: chainStart(row.id), at: map[message.ID]message.Envelope{}, facts: map[message.ID]bool{}}
+	r := &Run{store: s, row: row, chain: chainStart(row.id), at: map[message.ID]message.Envelope{}, facts: map[message.ID]bool{}}
 	w := write{run: row.id}
 	known := &trajectories.Trajectory{}
 	if !isNew {
@@ -110,28 +111,20 @@ func (s *Store) begin(ctx context.Context, task tasks.Task) (*Run, error) {
 }
 
 // row finds the row of the task's run, or makes a pending one.
-func (s *Store) row(ctx context.Context, task tasks.Task) (row *runRow, isNew bool, err error) {
-	if s.writer == nil {
-		return nil, false, errors.New("the store is open for reading only")
+func (s *Store) row(ctx context.Context, task tasks.Task) (row runRow, isNew bool, err error) {
+	if row, err = pending(s.next, task); err != nil {
+		return row, false, err
 	}
-	if err := task.Check(); err != nil {
-		return nil, false, err
+	stored, err := s.find(ctx, task.ID)
+	switch {
+	case errors.Is(err, ErrNoRun):
+		return row, true, nil
+	case err != nil:
+		return row, false, err
+	case stored.task != row.task:
+		return row, false, otherTask(task.ID)
 	}
-	text, err := message.Marshal(task)
-	if err != nil {
-		return nil, false, err
-	}
-	rows, err := readRuns(ctx, s.readers, `WHERE id = ?`, task.ID)
-	if err != nil {
-		return nil, false, err
-	}
-	if len(rows) == 0 {
-		return &runRow{number: s.next, id: task.ID, task: string(text), status: trajectories.Pending, ranking: "[]", models: "[]"}, true, nil
-	}
-	if rows[0].task != string(text) {
-		return nil, false, fmt.Errorf("the store holds another task under the id %s", task.ID)
-	}
-	return &rows[0], false, nil
+	return stored, false, nil
 }
 
 // end makes the run refuse everything from now on.
@@ -161,7 +154,7 @@ func (r *Run) append(ctx context.Context, e message.Envelope) (done chan error, 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
-		return nil, errors.New("the run has ended")
+		return nil, errEnded
 	}
 	if have, ok := r.at[e.ID]; ok {
 		if !have.Equal(e) {
@@ -279,58 +272,42 @@ func (r *Run) finish(ctx context.Context, set func(log []message.Envelope) error
 }
 
 func (r *Run) write(ctx context.Context, set func(log []message.Envelope) error) error {
+	done, err := r.queue(ctx, set)
+	if err != nil {
+		return err
+	}
+	return wait(ctx, done)
+}
+
+func (r *Run) queue(ctx context.Context, set func(log []message.Envelope) error) (done chan error, err error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.ended {
-		r.mu.Unlock()
-		return errors.New("the run has ended")
+		return nil, errEnded
 	}
 	log := slices.Collect(maps.Values(r.at))
 	trajectories.Sort(log)
-	if err := set(log); err != nil {
-		r.mu.Unlock()
-		return err
+	if err := errors.Join(set(log), r.summarise(log)); err != nil {
+		return nil, err
 	}
-	r.summarise(log)
-	rows, err := r.link(slices.DeleteFunc(slices.Clone(log), message.Envelope.Fact))
+	rows, err := r.link(slices.DeleteFunc(log, message.Envelope.Fact))
 	if err != nil {
-		r.mu.Unlock()
-		return err
+		return nil, err
 	}
-	w := write{run: r.row.id, envelopes: rows, runs: []runRow{r.row}, done: make(chan error, 1)}
-	if err := r.store.writer.put(ctx, w); err != nil {
-		r.mu.Unlock()
-		return err
+	done = make(chan error, 1)
+	if err := r.store.writer.put(ctx, write{run: r.row.id, envelopes: rows, runs: []runRow{r.row}, done: done}); err != nil {
+		return nil, err
 	}
 	r.ended = true
-	r.mu.Unlock()
-	return wait(ctx, w.done)
+	return done, nil
 }
 
-// summarise counts what lists of runs show.
-func (r *Run) summarise(log []message.Envelope) {
-	r.row.messages, r.row.calls, r.row.tools = len(log), 0, 0
-	r.row.inputTokens, r.row.outputTokens, r.row.cach = 0, 0, 0
-	models := map[string]bool{}
-	for _, e := range log {
-		switch {
-		case !e.Fact():
-		case e.Kind == tools.Result{}.Kind():
-			r.row.tools++
-		default:
-			r.row.calls++
-			if e.Meta.Model != "" {
-				models[e.Meta.Model] = true
-			}
-		}
-		if u := e.Meta.Usage; u != nil {
-			r.row.inputTokens += u.InputTokens
-			r.row.outputTokens += u.OutputTokens
-			r.row.cach += u.CachedTokens
-		}
-	}
-	b, err := message.Marshal(append([]string{}, slices.Sorted(maps.Keys(models))...))
-	if err != nil { // strings always have JSON
-		b = []byte("[]")
-	}
-	r.row.models = string(b)
+// summarise keeps what lists of runs show.
+func (r *Run) summarise(log []message.Envelope) error {
+	c := trajectories.Count(log)
+	r.row.messages, r.row.calls, r.row.tools = c.Messages, c.Calls, c.Tools
+	r.row.inputTokens, r.row.outputTokens, r.row.cachedTokens = c.Usage.InputTokens, c.Usage.OutputTokens, c.Usage.CachedTokens
+	models, err := message.Marshal(c.Models)
+	r.row.models = string(models)
+	return err
 }

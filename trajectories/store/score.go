@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"iter"
 	"math"
 
 	"github.com/mars-rec/mars/message"
@@ -16,7 +13,7 @@ import (
 // version of the same scorer. When it returns nil they are durable.
 func (s *Store) PutScores(ctx context.Context, scores ...trajectories.Score) error {
 	if s.writer == nil {
-		return errors.New("the store is open for reading only")
+		return errReadOnly
 	}
 	w := write{done: make(chan error, 1)}
 	for _, score := range scores {
@@ -43,61 +40,21 @@ func (s *Store) PutScores(ctx context.Context, scores ...trajectories.Score) err
 	return wait(ctx, w.done)
 }
 
-// Scores yields the scores of all runs in the order of their tasks, those of
-// one run by scorer and version.
-func (s *Store) Scores(ctx context.Context) iter.Seq2[trajectories.Score, error] {
-	return func(yield func(trajectories.Score, error) bool) {
-		for sum, err := range s.Runs(ctx) {
-			if err != nil {
-				yield(trajectories.Score{}, err)
-				return
-			}
-			scores, err := s.ScoresOf(ctx, sum.ID)
-			if err != nil {
-				yield(trajectories.Score{}, err)
-				return
-			}
-			for _, score := range scores {
-				if !yield(score, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// ScoresOf returns the scores of one run by scorer and version.
-func (s *Store) ScoresOf(ctx context.Context, run string) ([]trajectories.Score, error) {
-	var out []trajectories.Score
-	err := eachScore(ctx, s.readers, run, func(id string, r scoreRow, hash string) error {
-		if r.digest() != hash {
-			return fmt.Errorf("score %s of run %s: %w", r.scorer, id, ErrDamaged)
-		}
-		score := trajectories.Score{Run: id, Scorer: r.scorer, Version: r.version, Value: r.value, Note: r.note}
-		if err := json.Unmarshal([]byte(r.parts), &score.Parts); err != nil {
-			return fmt.Errorf("score %s of run %s: %w", r.scorer, id, err)
-		}
-		out = append(out, score)
-		return nil
-	})
-	return out, err
-}
-
-// eachScore visits the scores of a run.
-func eachScore(ctx context.Context, db querier, run string, visit func(run string, r scoreRow, hash string) error) error {
-	rows, err := db.QueryContext(ctx, `SELECT run.id, score.run, scorer, version, value, parts, note, score.hash
-		FROM score JOIN run ON run.number = score.run WHERE run.id = ? ORDER BY scorer, version`, run)
+// eachScore visits the scores of the runs with these numbers, in their order.
+func eachScore(ctx context.Context, db querier, first, last int64, visit func(r scoreRow, hash string) error) error {
+	rows, err := db.QueryContext(ctx, `SELECT run, scorer, version, value, parts, note, hash
+		FROM score WHERE run BETWEEN ? AND ? ORDER BY run, scorer, version`, first, last)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, hash string
+		var hash string
 		var r scoreRow
-		if err := rows.Scan(&id, &r.run, &r.scorer, &r.version, &r.value, &r.parts, &r.note, &hash); err != nil {
+		if err := rows.Scan(&r.run, &r.scorer, &r.version, &r.value, &r.parts, &r.note, &hash); err != nil {
 			return err
 		}
-		if err := visit(id, r, hash); err != nil {
+		if err := visit(r, hash); err != nil {
 			return err
 		}
 	}

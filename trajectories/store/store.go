@@ -47,12 +47,15 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
 )
@@ -69,9 +72,13 @@ var (
 	ErrLost = errors.New("acknowledged commits are missing")
 	// ErrDamaged says that what is stored is not what was written.
 	ErrDamaged = errors.New("the store is damaged")
+	// ErrNoRun says that the store has no run of an id.
+	ErrNoRun = errors.New("the store has no run")
 	// ErrManifest says that a store holds runs made with something else.
 	ErrManifest = errors.New("the store holds runs that were made otherwise")
 )
+
+var errReadOnly = errors.New("the store is open for reading only")
 
 // Config says how a store is opened. The zero value opens one that exists, for
 // writing, whatever its manifest.
@@ -97,6 +104,9 @@ type Store struct {
 	readers  *sql.DB
 	lock     *lock   // nil when opened for reading
 	writer   *writer // nil when opened for reading
+
+	closing sync.Once
+	closed  error // what Close returns
 
 	mu   sync.Mutex
 	live map[string]*Run // begun in this process and not ended
@@ -167,19 +177,22 @@ func (s *Store) Path() string { return s.path }
 func (s *Store) Manifest() trajectories.Manifest { return s.manifest }
 
 // Close writes what is queued, moves the write-ahead log into the database and
-// releases the store. It returns the error that broke the store, if any.
+// releases the store. It returns the error that broke the store, if any. A
+// second call does nothing; whatever else is called then fails.
 func (s *Store) Close() error {
-	var err error
-	if s.writer != nil {
-		err = s.writer.stop()
-	}
-	if e := s.release(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return fmt.Errorf("run store %s: %w", s.path, err)
-	}
-	return nil
+	s.closing.Do(func() {
+		var err error
+		if s.writer != nil {
+			err = s.writer.stop()
+		}
+		if e := s.release(); err == nil {
+			err = e
+		}
+		if err != nil {
+			s.closed = fmt.Errorf("run store %s: %w", s.path, err)
+		}
+	})
+	return s.closed
 }
 
 // release closes what is open, the writer last: it moves the log.
@@ -187,15 +200,12 @@ func (s *Store) release() error {
 	var errs []error
 	if s.readers != nil {
 		errs = append(errs, s.readers.Close())
-		s.readers = nil
 	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
-		s.writer = nil
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.release())
-		s.lock = nil
 	}
 	return errors.Join(errs...)
 }
@@ -206,7 +216,7 @@ func openReaders(ctx context.Context, path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(4)
+	db.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	if err := checkVersion(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -248,47 +258,86 @@ func checkVersion(ctx context.Context, db *sql.DB) error {
 	for i, part := range strings.SplitN(text, ".", 3) {
 		have[i], _ = strconv.Atoi(part)
 	}
-	for i := range have {
-		if have[i] != oldest[i] {
-			if have[i] < oldest[i] {
-				return fmt.Errorf("SQLite %s is too old: want %d.%d.%d or later", text, oldest[0], oldest[1], oldest[2])
-			}
-			break
-		}
+	if slices.Compare(have[:], oldest[:]) < 0 {
+		return fmt.Errorf("SQLite %s is too old: want %d.%d.%d or later", text, oldest[0], oldest[1], oldest[2])
 	}
 	return nil
 }
 
 // Add makes runs for tasks that have none, as pending ones, in the order
-// given. A task whose id is taken by another task is an error. When it returns
-// nil they are durable.
+// given. A task whose id is taken by another task is an error, and then no run
+// is made. When it returns nil they are durable; after another error some of
+// them may be.
 func (s *Store) Add(ctx context.Context, list ...tasks.Task) error {
+	if s.writer == nil {
+		return errReadOnly
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock() // until it is durable, so that nobody misses it
-	w := write{done: make(chan error, 1)}
-	seen := map[string]string{}
+	known, err := s.known(ctx, list)
+	if err != nil {
+		return err
+	}
+	var added []runRow
 	for _, task := range list {
-		row, isNew, err := s.row(ctx, task)
+		row, err := pending(s.next+int64(len(added)), task)
 		if err != nil {
 			return err
 		}
-		if other, again := seen[task.ID]; again {
-			if other != row.task {
-				return fmt.Errorf("two tasks have the id %s", task.ID)
-			}
-			continue
-		}
-		seen[task.ID] = row.task
-		if live := s.live[task.ID]; isNew && live == nil {
-			w.runs = append(w.runs, *row)
-			s.next++
+		if other, again := known[task.ID]; !again {
+			known[task.ID] = row.task
+			added = append(added, row)
+		} else if other != row.task {
+			return otherTask(task.ID)
 		}
 	}
-	if len(w.runs) == 0 {
+	var done chan error
+	for rows := range slices.Chunk(added, maxRows) {
+		done = make(chan error, 1)
+		if err := s.writer.put(ctx, write{runs: rows, done: done}); err != nil {
+			return err
+		}
+		s.next += int64(len(rows))
+	}
+	if done == nil {
 		return nil
 	}
-	if err := s.writer.put(ctx, w); err != nil {
-		return err
-	}
-	return wait(ctx, w.done)
+	return wait(ctx, done) // what was queued before has succeeded if the last has
 }
+
+// known returns the tasks that have runs already, as they are stored, by id.
+func (s *Store) known(ctx context.Context, list []tasks.Task) (map[string]string, error) {
+	known := map[string]string{}
+	for part := range slices.Chunk(list, page) {
+		ids := make([]string, len(part))
+		for i, task := range part {
+			ids[i] = task.ID
+			if r := s.live[task.ID]; r != nil { // its row may still be queued
+				known[task.ID] = r.row.task
+			}
+		}
+		asked, err := message.Marshal(ids)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := readRuns(ctx, s.readers, `WHERE id IN (SELECT value FROM json_each(?))`, string(asked))
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			known[row.id] = row.task
+		}
+	}
+	return known, nil
+}
+
+// pending makes the row of a run that nobody has begun.
+func pending(number int64, task tasks.Task) (runRow, error) {
+	if err := task.Check(); err != nil {
+		return runRow{}, err
+	}
+	text, err := message.Marshal(task)
+	return runRow{number: number, id: task.ID, task: string(text), status: trajectories.Pending, ranking: "[]", models: "[]"}, err
+}
+
+func otherTask(id string) error { return fmt.Errorf("another task has the id %s", id) }

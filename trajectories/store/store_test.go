@@ -189,8 +189,8 @@ func TestWhatIsSealedIsReadBack(t *testing.T) {
 			t.Errorf("run is %+v", tr.Run)
 		}
 	}
-	if _, err := s.Trajectory(t.Context(), "t9"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a run that is not there: %v, want fs.ErrNotExist", err)
+	if _, err := s.Trajectory(t.Context(), "t9"); !errors.Is(err, store.ErrNoRun) {
+		t.Errorf("a run that is not there: %v, want ErrNoRun", err)
 	}
 	if _, err := s.Begin(t.Context(), task("t3")); err == nil {
 		t.Error("a store that is open for reading begins a run")
@@ -485,7 +485,7 @@ func TestScores(t *testing.T) {
 	if err := put(trajectories.Score{Run: "t1", Scorer: "paper", Version: "1", Value: 1, Note: "again"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := put(trajectories.Score{Run: "t9", Scorer: "paper", Version: "1"}); !errors.Is(err, fs.ErrNotExist) {
+	if err := put(trajectories.Score{Run: "t9", Scorer: "paper", Version: "1"}); !errors.Is(err, store.ErrNoRun) {
 		t.Errorf("a score of no run: %v", err)
 	}
 	nan := 0.0
@@ -493,11 +493,13 @@ func TestScores(t *testing.T) {
 		t.Error("a score that is not a number is kept")
 	}
 	var got []string
-	for score, err := range s.Scores(t.Context()) {
+	for run, err := range s.Runs(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprint(score))
+		for _, score := range run.Scores {
+			got = append(got, fmt.Sprint(score))
+		}
 	}
 	want := []string{"{t1 paper 1 1 map[] again}", "{t1 paper 2 2 map[] }", "{t2 paper 1 0.3333333333333333 map[format:1 outcome:0.3333333333333333] }"}
 	if !slices.Equal(got, want) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,8 +63,7 @@ func Verify(ctx context.Context, path string) (Report, error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	v := &verifier{path: path, runs: map[string]*state{}}
-	v.Findings = []Finding{}
+	v := &verifier{Report: Report{Findings: []Finding{}}, path: path, runs: map[string]*state{}, ids: map[int64]string{}}
 	err = v.verify(ctx)
 	if ctx.Err() != nil {
 		err = ctx.Err()
@@ -89,7 +89,8 @@ type verifier struct {
 	db    *sql.Conn
 	meta  string
 	runs  map[string]*state
-	order []string // of the runs in the journal
+	order []string         // of the runs in the journal
+	ids   map[int64]string // of those of them that have a row, by its number
 }
 
 func (v *verifier) found(run string, id message.ID, format string, args ...any) {
@@ -275,21 +276,24 @@ func (v *verifier) manifest(ctx context.Context) error {
 }
 
 func (v *verifier) allScores(ctx context.Context) error {
-	for _, id := range v.order {
-		want := v.runs[id].scores
-		err := eachScore(ctx, v.db, id, func(run string, r scoreRow, hash string) error {
-			v.Scores++
-			name := r.scorer + "/" + r.version
-			if want[name] != hash || r.digest() != hash {
-				v.found(run, "", "the score %s is not as it was written", name)
-			}
-			delete(want, name)
-			return nil
-		})
-		if err != nil {
-			return err
+	err := eachScore(ctx, v.db, 0, math.MaxInt64, func(r scoreRow, hash string) error {
+		id, ok := v.ids[r.run]
+		if !ok {
+			return nil // told by strays
 		}
-		for _, name := range slices.Sorted(maps.Keys(want)) {
+		v.Scores++
+		want := v.runs[id].scores
+		if want[r.name()] != hash || r.digest() != hash {
+			v.found(id, "", "the score %s is not as it was written", r.name())
+		}
+		delete(want, r.name())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range v.order {
+		for _, name := range slices.Sorted(maps.Keys(v.runs[id].scores)) {
 			v.found(id, "", "the score %s is missing", name)
 		}
 	}

@@ -25,6 +25,9 @@ func (v *verifier) allRuns(ctx context.Context) error {
 			v.found(id, "", "it cannot be read: %v", err)
 		}
 		seen[id] = true
+		if v.runs[id] != nil {
+			v.ids[n] = id
+		}
 		v.Runs++
 	}
 	for _, id := range v.order {
