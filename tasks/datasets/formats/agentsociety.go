@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"context"
 	"encoding/json"
 	"path/filepath"
 	"slices"
@@ -23,12 +22,34 @@ import (
 // user may have reviews and no record. Stars and counts of items and users know
 // the future: they are left unread.
 func agentSociety() Reader {
-	return Reader{
-		Name:   "agentsociety",
-		About:  "AgentSociety challenge: user.json, item.json, review.json",
-		Detect: detectAgentSociety,
-		Read:   readAgentSociety,
-	}
+	return layout{
+		name:  "agentsociety",
+		about: "AgentSociety challenge: user.json, item.json, review.json",
+		detect: func(d folder) string {
+			reviews, err := societyFile(d, "review")
+			if d.given != "" || err != nil || !hasKeys(d.keys(reviews), agentSocietyKeys...) {
+				return ""
+			}
+			return reviews + " has " + strings.Join(agentSocietyKeys, ", ")
+		},
+		parts: func(d folder, _ Options) ([]part, error) {
+			if d.given != "" {
+				return nil, d.missing("a directory with user.json, item.json and review.json")
+			}
+			parts := []part{
+				{name: "item", read: jsonItems[societyItem]("item_id")},
+				{name: "user", read: jsonUsers()},
+				{name: "review", read: jsonEvents[societyReview](agentSocietyKeys...)},
+			}
+			for i, kind := range parts {
+				var err error
+				if parts[i].name, err = societyFile(d, kind.name); err != nil {
+					return nil, err
+				}
+			}
+			return parts, nil
+		},
+	}.reader()
 }
 
 var agentSocietyKeys = []string{"user_id", "item_id", "stars"}
@@ -108,55 +129,4 @@ func societyFile(d folder, kind string) (string, error) {
 		return found[0], nil
 	}
 	return "", &Error{File: d.path, Want: "one file " + kind + ".json", Got: strings.Join(found, ", ")}
-}
-
-func detectAgentSociety(path string) (bool, string) {
-	d, err := openFolder(path)
-	if err != nil || d.given != "" {
-		return false, ""
-	}
-	reviews, err := societyFile(d, "review")
-	if err != nil || !hasKeys(d.keys(reviews), agentSocietyKeys...) {
-		return false, ""
-	}
-	return true, reviews + " has " + strings.Join(agentSocietyKeys, ", ")
-}
-
-func readAgentSociety(ctx context.Context, path string, opts Options, sink Sink) error {
-	if err := opts.only("agentsociety"); err != nil {
-		return err
-	}
-	d, err := openFolder(path)
-	if err != nil {
-		return err
-	}
-	if d.given != "" {
-		return d.missing("a directory with user.json, item.json and review.json")
-	}
-	names := make(map[string]string)
-	for _, kind := range []string{"item", "user", "review"} {
-		if names[kind], err = societyFile(d, kind); err != nil {
-			return err
-		}
-	}
-	f, err := d.feed(opts, sink, d.present(names["item"], names["user"], names["review"])...)
-	if err != nil {
-		return err
-	}
-	if err := f.read(ctx, d.files[names["item"]], func(in *input) error {
-		return jsonRows(ctx, in, []string{"item_id"}, func(i societyItem) error { return in.item(i.item()) })
-	}); err != nil {
-		return err
-	}
-	if err := f.read(ctx, d.files[names["user"]], func(in *input) error {
-		return jsonRows(ctx, in, []string{"user_id"}, func(u yelpUser) error {
-			return in.user(tasks.User{ID: string(u.UserID), Name: string(u.Name)})
-		})
-	}); err != nil {
-		return err
-	}
-	return f.read(ctx, d.files[names["review"]], func(in *input) error {
-		c := &clock{}
-		return jsonRows(ctx, in, agentSocietyKeys, func(r societyReview) error { return in.interaction(r.event(), c) })
-	})
 }

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"context"
 	"encoding/json"
 	"html"
 	"path/filepath"
@@ -147,18 +146,14 @@ type amazon[R interface{ event() event }, M interface{ item() tasks.Item }] stru
 }
 
 func (a amazon[R, M]) reader() Reader {
-	return Reader{Name: a.name, About: a.about, Wider: true, Detect: a.detect, Read: a.read}
+	return layout{name: a.name, about: a.about, wider: true, detect: a.detect, parts: a.parts}.reader()
 }
 
-func (a amazon[R, M]) detect(path string) (bool, string) {
-	d, err := openFolder(path)
-	if err != nil {
-		return false, ""
-	}
+func (a amazon[R, M]) detect(d folder) string {
 	if found := a.reviews(d); len(found) > 0 {
-		return true, found[0] + " has " + strings.Join(a.review, ", ")
+		return found[0] + " has " + strings.Join(a.review, ", ")
 	}
-	return false, ""
+	return ""
 }
 
 // reviews returns the folder's files of reviews, by plain name.
@@ -187,43 +182,23 @@ func (a amazon[R, M]) products(d folder, reviews string) string {
 	return found[0]
 }
 
-func (a amazon[R, M]) read(ctx context.Context, path string, opts Options, sink Sink) error {
-	if err := opts.only(a.name); err != nil {
-		return err
-	}
-	d, err := openFolder(path)
-	if err != nil {
-		return err
-	}
+func (a amazon[R, M]) parts(d folder, _ Options) ([]part, error) {
 	found := a.reviews(d)
 	switch {
 	case len(found) > 1:
-		return &Error{File: path, Want: "one file of reviews (name it as the path)", Got: strings.Join(found, ", ")}
+		return nil, &Error{File: d.path, Want: "one file of reviews (name it as the path)", Got: strings.Join(found, ", ")}
 	case len(found) == 0 && d.given != "":
 		// Reading it says what is wrong with it, and on which line.
 		found = []string{d.given}
 	case len(found) == 0:
-		return d.missing("a file of JSON lines with " + strings.Join(a.review, ", "))
+		return nil, d.missing("a file of JSON lines with " + strings.Join(a.review, ", "))
 	}
 	products := a.products(d, found[0])
-	f, err := d.feed(opts, sink, d.present(products, found[0])...)
-	if err != nil {
-		return err
+	reviews := part{name: found[0], read: jsonEvents[R](a.review...), clock: clock{unit: a.unit}}
+	if products == "" {
+		reviews.notes = []string{"no meta_ file of this category beside it: items have no titles"}
 	}
-	if products != "" {
-		if err := f.read(ctx, d.files[products], func(in *input) error {
-			return jsonRows(ctx, in, a.meta, func(m M) error { return in.item(m.item()) })
-		}); err != nil {
-			return err
-		}
-	}
-	return f.read(ctx, d.files[found[0]], func(in *input) error {
-		if products == "" {
-			in.note("no meta_ file of this category beside it: items have no titles")
-		}
-		c := &clock{unit: a.unit}
-		return jsonRows(ctx, in, a.review, func(r R) error { return in.interaction(r.event(), c) })
-	})
+	return []part{{name: products, read: jsonItems[M](a.meta...)}, reviews}, nil
 }
 
 func isJSONLines(plain string) bool {

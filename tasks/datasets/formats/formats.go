@@ -19,7 +19,6 @@ package formats
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -44,9 +43,9 @@ type Reader struct {
 	// of the catalog. Otherwise the item file is the catalog, and all of it stays.
 	Wider bool
 
-	// Detect reports whether the file or directory looks like this format, from
-	// names and first bytes, and why it thinks so.
-	Detect func(path string) (ok bool, why string)
+	// Detect says why the file or directory looks like this format, from names
+	// and first bytes; "" if it does not.
+	Detect func(path string) (why string)
 
 	// Read reads a file or directory into the sink. It returns the sink's error
 	// as it is, and stops when ctx is done.
@@ -71,20 +70,6 @@ type Options struct {
 	// Progress, if set, is told now and then how many bytes of all files were
 	// read, as they lie on disk, and of how many.
 	Progress func(done, total int64)
-}
-
-// only refuses the options that a format with fixed columns has no use for: an
-// option that is silently ignored would be taken for one that works.
-func (o Options) only(format string, roles ...string) error {
-	if o.TimeLayout != "" {
-		return fmt.Errorf("%s: how times are written is fixed: a time layout is for plain tables", format)
-	}
-	for _, role := range slices.Sorted(maps.Keys(o.Columns)) {
-		if !slices.Contains(roles, role) {
-			return fmt.Errorf("%s: the column of %q is fixed: a column mapping is for plain tables", format, role)
-		}
-	}
-	return nil
 }
 
 // Sink receives what a reader reads. What is said of an item or a user comes
@@ -166,7 +151,7 @@ func Find(format string) (Reader, error) {
 // why.
 func Detect(path string) (reader Reader, why string, err error) {
 	for _, r := range Readers() {
-		if ok, why := r.Detect(path); ok {
+		if why := r.Detect(path); why != "" {
 			return r, why, nil
 		}
 	}

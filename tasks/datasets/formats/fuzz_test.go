@@ -3,6 +3,7 @@ package formats
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -19,7 +20,7 @@ import (
 func inputOf(data []byte, sink Sink) *input {
 	return &input{
 		File: File{Name: "x"}, feed: &feed{sink: sink},
-		disk: bytes.NewReader(nil), text: bufio.NewReader(bytes.NewReader(data)),
+		text: bufio.NewReader(bytes.NewReader(data)),
 	}
 }
 
@@ -85,9 +86,9 @@ func FuzzQuotedRows(f *testing.F) {
 		std := csv.NewReader(bytes.NewReader(data))
 		std.FieldsPerRecord = -1
 		want, wantErr := std.ReadAll()
-		d := &delimited{in: inputOf(data, newRecorder()), sep: ",", quoted: true}
+		rows := inputOf(data, newRecorder()).unquote(",")
 		for i := 0; ; i++ {
-			got, err := d.scan(t.Context())
+			got, err := rows()
 			if err == io.EOF {
 				if wantErr != nil || i != len(want) {
 					t.Fatalf("%d rows and no error, want %d and %v", i, len(want), wantErr)
@@ -110,13 +111,13 @@ func FuzzQuotedRows(f *testing.F) {
 func FuzzMovieLens(f *testing.F) {
 	seeds(f, ".csv", ".dat", ".data", ".item")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, k := range movieLensKinds {
+		for _, g := range movieLensGenerations() {
 			got := newRecorder()
 			in := inputOf(data, got)
-			checkRead(t, in, got, k.readRatings(t.Context(), in))
+			checkRead(t, in, got, g.readRatings(t.Context(), in))
 			got = newRecorder()
 			in = inputOf(data, got)
-			checkRead(t, in, got, k.readMovies(t.Context(), in, []string{"A", "B"}))
+			checkRead(t, in, got, g.readMovies(t.Context(), in, []string{"A", "B"}))
 		}
 	})
 }
@@ -124,59 +125,32 @@ func FuzzMovieLens(f *testing.F) {
 func FuzzJSONLines(f *testing.F) {
 	seeds(f, ".json", ".jsonl")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		read := func(do func(in *input, c *clock) error) {
+		for _, read := range []func(context.Context, *input) error{
+			jsonEvents[review2018](), jsonEvents[review2023](), jsonEvents[societyReview](), jsonEvents[yelpReview](),
+			jsonItems[meta2018](), jsonItems[meta2023](), jsonItems[societyItem](), jsonItems[yelpBusiness](),
+			jsonRows(nil, func(in *input, e goodreadsEvent) error { return in.interaction(e.event("read_at")) }),
+			jsonRows(nil, func(in *input, b goodreadsBook) error { return in.item(b.item(nil)) }),
+		} {
 			got := newRecorder()
 			in := inputOf(data, got)
-			checkRead(t, in, got, do(in, &clock{}))
+			checkRead(t, in, got, read(t.Context(), in))
 		}
-		ctx := t.Context()
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(r review2018) error { return in.interaction(r.event(), c) })
-		})
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(r review2023) error { return in.interaction(r.event(), c) })
-		})
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(r goodreadsEvent) error { return in.interaction(r.event("read_at"), c) })
-		})
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(r societyReview) error { return in.interaction(r.event(), c) })
-		})
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(m meta2018) error { return in.item(m.item()) })
-		})
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(m meta2023) error { return in.item(m.item()) })
-		})
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(b goodreadsBook) error { return in.item(b.item(nil)) })
-		})
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(i societyItem) error { return in.item(i.item()) })
-		})
-		read(func(in *input, c *clock) error {
-			return jsonRows(ctx, in, nil, func(b yelpBusiness) error { return in.item(b.item()) })
-		})
 	})
 }
 
 func FuzzTables(f *testing.F) {
 	seeds(f, ".csv", ".tsv", ".jsonl", ".inter", ".item")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tsv, csv := separated("tsv", "\t", false, ".tsv"), separated("csv", ",", true, ".csv")
 		for name, open := range map[string]func(*input) (table, error){
-			"csv":     func(in *input) (table, error) { return csv.open(t.Context(), in) },
-			"tsv":     func(in *input) (table, error) { return tsv.open(t.Context(), in) },
-			"jsonl":   func(in *input) (table, error) { return openJSON(t.Context(), in) },
-			"recbole": func(in *input) (table, error) { return openRecBole(t.Context(), in) },
+			"csv":     func(in *input) (table, error) { return openText(in, dialect{sep: ",", quoted: true}) },
+			"tsv":     func(in *input) (table, error) { return openText(in, dialect{sep: "\t"}) },
+			"jsonl":   openJSON,
+			"recbole": openRecBole,
 		} {
 			got := newRecorder()
 			in := inputOf(data, got)
 			in.feed.opts.Columns = map[string]string{"title": "title"}
-			rows, err := open(in)
-			if err == nil {
-				err = readEventTable(t.Context(), in, rows, true)
-			}
+			err := tableRows(open, eventTable(true))(t.Context(), in)
 			if t.Run(name, func(t *testing.T) { checkRead(t, in, got, err) }); t.Failed() {
 				return
 			}

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,12 +24,20 @@ import (
 // are not about the reader ("to-read", "owned"). Average ratings and counts are
 // left unread: they know the future.
 func goodreads() Reader {
-	return Reader{
-		Name:   "goodreads",
-		About:  "UCSD Goodreads Book Graph: goodreads_interactions*, goodreads_reviews* with goodreads_books* beside them",
-		Detect: detectGoodreads,
-		Read:   readGoodreads,
-	}
+	return layout{
+		name:   "goodreads",
+		about:  "UCSD Goodreads Book Graph: goodreads_interactions*, goodreads_reviews* with goodreads_books* beside them",
+		mapped: []string{"time"},
+		detect: func(d folder) string {
+			for _, name := range findGoodreads(d).events {
+				if hasKeys(d.keys(name), goodreadsKeys...) {
+					return name + " has " + strings.Join(goodreadsKeys, ", ")
+				}
+			}
+			return ""
+		},
+		parts: goodreadsParts,
+	}.reader()
 }
 
 // goodreadsFiles are plain names, each list sorted.
@@ -56,20 +63,6 @@ func findGoodreads(d folder) goodreadsFiles {
 		files.events = []string{d.given}
 	}
 	return files
-}
-
-func detectGoodreads(path string) (bool, string) {
-	d, err := openFolder(path)
-	if err != nil {
-		return false, ""
-	}
-	files := findGoodreads(d)
-	for _, name := range files.events {
-		if hasKeys(d.keys(name), goodreadsKeys...) {
-			return true, name + " has " + strings.Join(goodreadsKeys, ", ")
-		}
-	}
-	return false, ""
 }
 
 var goodreadsKeys = []string{"user_id", "book_id", "rating", "date_added"}
@@ -108,65 +101,46 @@ func (e goodreadsEvent) event(column string) event {
 	return event{string(e.UserID), string(e.BookID), string(e.Rating), string(at), string(e.ReviewText)}
 }
 
-func readGoodreads(ctx context.Context, path string, opts Options, sink Sink) error {
-	if err := opts.only("goodreads", "time"); err != nil {
-		return err
-	}
+func goodreadsParts(d folder, opts Options) ([]part, error) {
 	column := opts.Columns["time"]
 	if column == "" {
 		column = "date_added"
 	}
 	if choices := []string{"date_added", "date_updated", "read_at", "started_at"}; !slices.Contains(choices, column) {
-		return &Error{File: path, Want: "one of " + strings.Join(choices, ", ") + " as the time", Got: column}
-	}
-	d, err := openFolder(path)
-	if err != nil {
-		return err
+		return nil, &Error{File: d.path, Want: "one of " + strings.Join(choices, ", ") + " as the time", Got: column}
 	}
 	files := findGoodreads(d)
 	if len(files.events) == 0 {
-		return d.missing("goodreads_interactions*.json or goodreads_reviews*.json")
+		return nil, d.missing("goodreads_interactions*.json or goodreads_reviews*.json")
 	}
-	f, err := d.feed(opts, sink, d.present(slices.Concat(files.authors, files.books, files.events)...)...)
-	if err != nil {
-		return err
-	}
+	authors := make(map[string]string) // filled by the parts that come before the books
+	readAuthors := jsonRows([]string{"author_id", "name"}, func(_ *input, a goodreadsAuthor) error {
+		authors[string(a.AuthorID)] = clip(string(a.Name), maxName)
+		return nil
+	})
+	readBooks := jsonRows([]string{"book_id", "title"}, func(in *input, b goodreadsBook) error { return in.item(b.item(authors)) })
+	readEvents := jsonRows(append(slices.Clone(goodreadsKeys), column),
+		func(in *input, e goodreadsEvent) error { return in.interaction(e.event(column)) })
 
-	authors := make(map[string]string)
-	for _, name := range d.present(files.authors...) {
-		if err := f.read(ctx, name, func(in *input) error {
-			return jsonRows(ctx, in, []string{"author_id", "name"}, func(a goodreadsAuthor) error {
-				authors[string(a.AuthorID)] = clip(string(a.Name), maxName)
-				return nil
-			})
-		}); err != nil {
-			return err
-		}
+	var parts []part
+	var bookNotes []string
+	eventNotes := []string{"the time is " + column}
+	if len(files.authors) == 0 {
+		bookNotes = []string{"no goodreads_book_authors.json beside it: books have no authors"}
 	}
-	for _, name := range d.present(files.books...) {
-		if err := f.read(ctx, name, func(in *input) error {
-			if len(files.authors) == 0 {
-				in.note("no goodreads_book_authors.json beside it: books have no authors")
-			}
-			return jsonRows(ctx, in, []string{"book_id", "title"}, func(b goodreadsBook) error { return in.item(b.item(authors)) })
-		}); err != nil {
-			return err
-		}
+	if len(files.books) == 0 {
+		eventNotes = append(eventNotes, "no goodreads_books*.json beside it: items have no titles")
 	}
-	for _, name := range d.present(files.events...) {
-		if err := f.read(ctx, name, func(in *input) error {
-			in.note("the time is %s", column)
-			if len(files.books) == 0 {
-				in.note("no goodreads_books*.json beside it: items have no titles")
-			}
-			c := &clock{layout: time.RubyDate}
-			need := append(slices.Clone(goodreadsKeys), column)
-			return jsonRows(ctx, in, need, func(e goodreadsEvent) error { return in.interaction(e.event(column), c) })
-		}); err != nil {
-			return err
-		}
+	for _, name := range files.authors {
+		parts = append(parts, part{name: name, read: readAuthors})
 	}
-	return nil
+	for _, name := range files.books {
+		parts = append(parts, part{name: name, read: readBooks, notes: bookNotes})
+	}
+	for _, name := range files.events {
+		parts = append(parts, part{name: name, read: readEvents, notes: eventNotes, clock: clock{layout: time.RubyDate}})
+	}
+	return parts, nil
 }
 
 func (b goodreadsBook) item(authors map[string]string) tasks.Item {

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -30,107 +29,89 @@ type feed struct {
 	total  int64
 }
 
-// feed prepares the reading of some of the folder's files.
-func (d folder) feed(opts Options, sink Sink, names ...string) (*feed, error) {
-	f := &feed{folder: d, opts: opts, sink: sink}
-	for _, name := range names {
-		info, err := os.Stat(filepath.Join(d.path, name))
-		if err != nil {
-			return nil, err
-		}
-		f.total += info.Size()
-	}
-	return f, nil
-}
-
-// read opens a file, unpacked where it is compressed, lets do read its rows,
+// read opens a part's file, unpacked where it is compressed, reads its rows,
 // and tells the sink when that went well. The rest of the file is read too, so
 // that the hash is of all of it.
-func (f *feed) read(ctx context.Context, name string, do func(*input) error) error {
-	file, err := os.Open(filepath.Join(f.folder.path, name))
+func (f *feed) read(ctx context.Context, p part) error {
+	name := f.folder.files[p.name]
+	disk, err := os.Open(filepath.Join(f.folder.path, name))
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-
-	in := &input{feed: f, disk: file, hash: sha256.New()}
-	in.Name = name
-	defer func() {
-		for _, c := range in.closers {
-			c.Close()
-		}
-	}()
+	defer disk.Close()
+	in := &input{File: File{Name: name, Notes: slices.Clone(p.notes)}, feed: f, clock: p.clock, latin1: p.latin1, disk: disk}
 	for _, twin := range f.folder.twins[name] {
 		in.note("%s was left unread: the same name, packed in another way", twin)
 	}
-	raw := bufio.NewReaderSize(diskReader{in}, 1<<18)
+	hash := sha256.New()
+	raw := bufio.NewReaderSize(readerFunc(func(b []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n, err := disk.Read(b)
+		hash.Write(b[:n])
+		in.Bytes += int64(n)
+		f.done += int64(n)
+		if f.opts.Progress != nil && n > 0 {
+			f.opts.Progress(f.done, f.total)
+		}
+		return n, err
+	}), 1<<18)
+	if err := in.readAll(ctx, raw, p); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err() // whatever it is that noticed
+		}
+		return err
+	}
+	in.SHA256 = hex.EncodeToString(hash.Sum(nil))
+	f.sink.File(in.File)
+	return nil
+}
+
+// readAll reads a part from what is on disk, to its end.
+func (in *input) readAll(ctx context.Context, raw *bufio.Reader, p part) error {
 	unpacked, err := unpack(raw)
 	if err != nil {
 		return in.broken(err)
 	}
 	defer unpacked.Close()
 	in.text = bufio.NewReaderSize(unpacked, 1<<16)
-
-	if err := do(in); err != nil {
+	if err := p.read(ctx, in); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.Discard, raw); err != nil {
 		return in.broken(err)
 	}
 	if in.Rows == 0 {
-		return &Error{File: name, Want: "rows", Got: "none"}
+		return in.fail(0, "rows", "none")
 	}
-	in.tell()
 	return nil
 }
+
+// readerFunc is a function that reads.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 // input is one file while it is read.
 type input struct {
 	File
-	feed *feed
-	line int  // the line that was read last, from 1
-	row  int  // the line on which the row that was read last begins
-	old  bool // the file may be in ISO-8859-1, as the older MovieLens files are
+	feed   *feed
+	clock  clock
+	latin1 bool // see [part]
+	line   int  // the line that was read last, from 1
+	row    int  // the line on which the row that was read last begins
 
-	disk io.Reader
-	hash hash.Hash
+	disk *os.File
 	text *bufio.Reader
 	long []byte // a line that is longer than the reader's buffer
-
-	closers []io.Closer // opened beside disk
-}
-
-// diskReader counts and hashes what is read from disk.
-type diskReader struct{ in *input }
-
-func (r diskReader) Read(p []byte) (int, error) {
-	n, err := r.in.disk.Read(p)
-	r.in.hash.Write(p[:n])
-	r.in.Bytes += int64(n)
-	r.in.feed.done += int64(n)
-	if f := r.in.feed; f.opts.Progress != nil && n > 0 {
-		f.opts.Progress(f.done, f.total)
-	}
-	return n, err
-}
-
-// tell reports the file to the sink.
-func (in *input) tell() {
-	in.SHA256 = hex.EncodeToString(in.hash.Sum(nil))
-	in.feed.sink.File(in.File)
 }
 
 // next returns the next line without its end, as UTF-8, or io.EOF. It is valid
 // until the next call.
-func (in *input) next(ctx context.Context) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
+func (in *input) next() ([]byte, error) {
 	in.line++
 	line, err := in.readLine()
-	if err == io.EOF {
-		return nil, io.EOF
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,12 +126,22 @@ func (in *input) next(ctx context.Context) ([]byte, error) {
 	if utf8.Valid(line) {
 		return line, nil
 	}
-	if in.old {
+	if in.latin1 {
 		in.note("read as ISO-8859-1")
 		return charmap.ISO8859_1.NewDecoder().Bytes(line)
 	}
 	i := invalid(line)
 	return nil, in.fail(in.line, "UTF-8", fmt.Sprintf("byte 0x%02x in column %d", line[i], i+1))
+}
+
+// rowLine returns the next line that is not blank, as next does: a row.
+func (in *input) rowLine() ([]byte, error) {
+	line, err := in.next()
+	for err == nil && len(bytes.TrimLeft(line, " ")) == 0 {
+		line, err = in.next()
+	}
+	in.row = in.line
+	return line, err
 }
 
 // readLine reads up to a line end, which it cuts off, or the end of the file.

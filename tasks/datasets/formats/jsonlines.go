@@ -10,21 +10,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-)
 
-// jsonLine returns the next JSON line, or io.EOF. Blank lines are passed over.
-func jsonLine(ctx context.Context, in *input) ([]byte, error) {
-	line, err := in.next(ctx)
-	for err == nil && len(bytes.TrimSpace(line)) == 0 {
-		line, err = in.next(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	in.row = in.line
-	in.Rows++
-	return line, nil
-}
+	"github.com/mars-rec/mars/tasks"
+)
 
 // decode reads a line into a row, and says what is wrong with it.
 func (in *input) decode(line []byte, row any) error {
@@ -41,30 +29,56 @@ func (in *input) decode(line []byte, row any) error {
 	return in.failRow("a JSON object on each line", show(string(line))+" ("+err.Error()+")")
 }
 
-// jsonRows calls do with each row of a file of JSON lines. The first row must
-// have the fields that are needed.
-func jsonRows[T any](ctx context.Context, in *input, need []string, do func(T) error) error {
-	for {
-		line, err := jsonLine(ctx, in)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if in.Rows == 1 {
-			if err := in.needFields(line, need); err != nil {
+// jsonRows returns what calls do with each row of a file of JSON lines. The
+// first row must have the fields that are needed.
+func jsonRows[T any](need []string, do func(*input, T) error) func(context.Context, *input) error {
+	return func(ctx context.Context, in *input) error {
+		for {
+			line, err := in.rowLine()
+			if err == io.EOF {
+				return nil
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return err
+			}
+			if in.Rows++; in.Rows == 1 {
+				if err := in.needFields(line, need); err != nil {
+					return err
+				}
+			}
+			var row T
+			if err := in.decode(line, &row); err != nil {
+				return err
+			}
+			if err := do(in, row); err != nil {
 				return err
 			}
 		}
-		var row T
-		if err := in.decode(line, &row); err != nil {
-			return err
-		}
-		if err := do(row); err != nil {
-			return err
-		}
 	}
+}
+
+// jsonItems reads rows that are items.
+func jsonItems[T interface{ item() tasks.Item }](need ...string) func(context.Context, *input) error {
+	return jsonRows(need, func(in *input, row T) error { return in.item(row.item()) })
+}
+
+// jsonEvents reads rows that are interactions.
+func jsonEvents[T interface{ event() event }](need ...string) func(context.Context, *input) error {
+	return jsonRows(need, func(in *input, row T) error { return in.interaction(row.event()) })
+}
+
+// jsonUsers reads rows with the user_id and the name of users.
+func jsonUsers() func(context.Context, *input) error {
+	type user struct {
+		UserID scalar `json:"user_id"`
+		Name   scalar
+	}
+	return jsonRows([]string{"user_id"}, func(in *input, u user) error {
+		return in.user(tasks.User{ID: string(u.UserID), Name: string(u.Name)})
+	})
 }
 
 // needFields reports the first field that a row lacks.

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -26,12 +25,12 @@ type objectTable struct {
 	ahead  bool // the first row was read ahead, for the columns' names
 }
 
-func openJSON(ctx context.Context, in *input) (table, error) {
+func openJSON(in *input) (table, error) {
 	t := &objectTable{in: in, cells: make(map[string][]string)}
-	if err := t.next(ctx); err != nil && err != io.EOF {
-		return nil, err
-	} else if err == io.EOF {
+	if err := t.next(); err == io.EOF {
 		return nil, in.fail(0, "rows", "none")
+	} else if err != nil {
+		return nil, err
 	}
 	t.ahead = true
 	return t, nil
@@ -39,15 +38,16 @@ func openJSON(ctx context.Context, in *input) (table, error) {
 
 func (t *objectTable) names() []string { return slices.Sorted(maps.Keys(t.fields)) }
 
-func (t *objectTable) next(ctx context.Context) error {
+func (t *objectTable) next() error {
 	if t.ahead {
 		t.ahead = false
 		return nil
 	}
-	line, err := jsonLine(ctx, t.in)
+	line, err := t.in.rowLine()
 	if err != nil {
 		return err
 	}
+	t.in.Rows++
 	clear(t.fields)
 	return t.in.decode(line, &t.fields)
 }

@@ -3,7 +3,6 @@ package formats
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/mars-rec/mars/tasks"
@@ -22,158 +21,130 @@ import (
 // The older ones are in ISO-8859-1, the newer in UTF-8. Tags and links are left
 // unread.
 func movieLens() Reader {
-	return Reader{
-		Name:   "movielens",
-		About:  "MovieLens: 100k (u.data), 1M and 10M (ratings.dat), 20M and latest (ratings.csv)",
-		Detect: detectMovieLens,
-		Read:   readMovieLens,
+	return layout{
+		name:  "movielens",
+		about: "MovieLens: 100k (u.data), 1M and 10M (ratings.dat), 20M and latest (ratings.csv)",
+		detect: func(d folder) string {
+			g, ok := findMovieLens(d)
+			if !ok || !g.like(d.head(g.ratings)) {
+				return ""
+			}
+			return "it has " + g.ratings + " as MovieLens has it"
+		},
+		parts: func(d folder, _ Options) ([]part, error) {
+			g, ok := findMovieLens(d)
+			if !ok {
+				return nil, d.missing("u.data, ratings.dat or ratings.csv")
+			}
+			needed := []string{g.movies}
+			if g.genres != "" {
+				needed = append(needed, g.genres)
+			}
+			if !d.has(needed...) {
+				return nil, d.lacks(strings.Join(needed, " and ") + " beside " + g.ratings)
+			}
+			return g.parts(), nil
+		},
+	}.reader()
+}
+
+// movieLensGeneration is how MovieLens was written at a time.
+type movieLensGeneration struct {
+	ratings, movies, users, genres string  // plain names; "" where there is none
+	rows, about                    dialect // of ratings, and of the other files
+	header, latin1                 bool
+}
+
+func movieLensGenerations() []movieLensGeneration {
+	comma, colons, tab, bar := dialect{sep: ",", quoted: true}, dialect{sep: "::"}, dialect{sep: "\t"}, dialect{sep: "|"}
+	return []movieLensGeneration{
+		{ratings: "ratings.csv", movies: "movies.csv", rows: comma, about: comma, header: true},
+		{ratings: "ratings.dat", movies: "movies.dat", users: "users.dat", rows: colons, about: colons, latin1: true},
+		{ratings: "u.data", movies: "u.item", users: "u.user", genres: "u.genre", rows: tab, about: bar, latin1: true},
 	}
 }
 
-// movieLensKind is a generation of MovieLens: its files and how to read them.
-type movieLensKind struct {
-	ratings, movies, users string // plain names
-	more                   []string
-	sep                    string
-	quoted, old            bool
-	columns                []string // of ratings; nil: in a header
-}
-
-var movieLensKinds = []movieLensKind{
-	{ratings: "ratings.csv", movies: "movies.csv", sep: ",", quoted: true},
-	{ratings: "ratings.dat", movies: "movies.dat", users: "users.dat", sep: "::", old: true, columns: []string{"userId", "movieId", "rating", "timestamp"}},
-	{ratings: "u.data", movies: "u.item", users: "u.user", more: []string{"u.genre"}, sep: "\t", old: true, columns: []string{"userId", "movieId", "rating", "timestamp"}},
-}
-
-func findMovieLens(d folder) (movieLensKind, bool) {
-	for _, k := range movieLensKinds {
-		if d.has(k.ratings) && (d.given == "" || d.given == k.ratings) {
-			return k, true
+func findMovieLens(d folder) (movieLensGeneration, bool) {
+	for _, g := range movieLensGenerations() {
+		if d.has(g.ratings) && (d.given == "" || d.given == g.ratings) {
+			return g, true
 		}
 	}
-	return movieLensKind{}, false
+	return movieLensGeneration{}, false
 }
 
-func detectMovieLens(path string) (bool, string) {
-	d, err := openFolder(path)
-	if err != nil {
-		return false, ""
+// like reports whether a file of ratings may begin with this line.
+func (g movieLensGeneration) like(head string) bool {
+	if g.header {
+		return strings.HasPrefix(head, "userId,movieId,rating")
 	}
-	k, ok := findMovieLens(d)
-	if !ok {
-		return false, ""
-	}
-	head := d.head(k.ratings)
-	if k.columns == nil && !strings.HasPrefix(head, "userId,movieId,rating") ||
-		k.columns != nil && strings.Count(head, k.sep) != 3 {
-		return false, ""
-	}
-	return true, "it has " + k.ratings + " as MovieLens has it"
+	return strings.Count(head, g.rows.sep) == 3
 }
 
-func readMovieLens(ctx context.Context, path string, opts Options, sink Sink) error {
-	if err := opts.only("movielens"); err != nil {
-		return err
-	}
-	d, err := openFolder(path)
-	if err != nil {
-		return err
-	}
-	k, ok := findMovieLens(d)
-	if !ok {
-		return d.missing("u.data, ratings.dat or ratings.csv")
-	}
-	needed := append([]string{k.movies}, k.more...)
-	if !d.has(needed...) {
-		return d.lacks(strings.Join(needed, " and ") + " beside " + k.ratings)
-	}
-	f, err := d.feed(opts, sink, d.present(append(needed, k.ratings, k.users)...)...)
-	if err != nil {
-		return err
-	}
-
-	var genres []string
-	for _, name := range d.present(k.more...) {
-		if err := f.read(ctx, name, func(in *input) error {
+func (g movieLensGeneration) parts() []part {
+	var genres []string // known when the part before the movies is read
+	return []part{
+		{name: g.genres, read: func(ctx context.Context, in *input) (err error) {
 			genres, err = readGenres(ctx, in)
 			return err
-		}); err != nil {
-			return err
-		}
+		}},
+		{name: g.movies, latin1: g.latin1, read: func(ctx context.Context, in *input) error { return g.readMovies(ctx, in, genres) }},
+		{name: g.users, latin1: g.latin1, read: g.readUsers},
+		{name: g.ratings, clock: clock{unit: 1}, read: g.readRatings},
 	}
-	if err := f.read(ctx, d.files[k.movies], func(in *input) error { return k.readMovies(ctx, in, genres) }); err != nil {
-		return err
+}
+
+// open opens a table of which some columns are needed.
+func (g movieLensGeneration) open(in *input, d dialect, need []string, columns ...string) (*textTable, error) {
+	if !g.header {
+		d.columns = columns
 	}
-	for _, name := range d.present(k.users) {
-		if err := f.read(ctx, name, func(in *input) error { return k.readUsers(ctx, in) }); err != nil {
-			return err
-		}
+	t, err := openText(in, d)
+	if err != nil {
+		return nil, err
 	}
-	return f.read(ctx, d.files[k.ratings], func(in *input) error { return k.readRatings(ctx, in) })
+	return t, t.need(need...)
 }
 
 func readGenres(ctx context.Context, in *input) (names []string, err error) {
-	d := &delimited{in: in, sep: "|", columns: []string{"genre", "number"}}
-	for {
-		row, err := d.next(ctx)
-		if err == io.EOF {
-			return names, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if want := fmt.Sprint(len(names)); row[1] != want {
-			return nil, in.failRow("genre number "+want, show(row[1]))
-		}
-		names = append(names, row[0])
+	t, err := openText(in, dialect{sep: "|", columns: []string{"genre", "number"}})
+	if err != nil {
+		return nil, err
 	}
+	err = each(ctx, t, func() error {
+		if want := fmt.Sprint(len(names)); t.value("number") != want {
+			return in.failRow("genre number "+want, show(t.value("number")))
+		}
+		names = append(names, t.value("genre"))
+		return nil
+	})
+	return names, err
 }
 
-func (k movieLensKind) readMovies(ctx context.Context, in *input, genres []string) error {
-	in.old = k.old
-	d := &delimited{in: in, sep: k.sep, quoted: k.quoted, columns: []string{"movieId", "title", "genres"}}
-	switch {
-	case len(k.more) > 0:
-		d.sep = "|"
-		d.columns = append([]string{"movieId", "title", "date", "video date", "url"}, genres...)
-	case k.columns == nil:
-		if err := d.header(ctx); err != nil {
-			return err
-		}
+// readMovies reads movies, whose genres are a list or else one flag each.
+func (g movieLensGeneration) readMovies(ctx context.Context, in *input, genres []string) error {
+	need := []string{"movieId", "title", "genres"}
+	columns := need
+	if g.genres != "" {
+		need = need[:2]
+		columns = append([]string{"movieId", "title", "date", "video date", "url"}, genres...)
 	}
-	at, err := d.index("movieId", "title")
+	t, err := g.open(in, g.about, need, columns...)
 	if err != nil {
 		return err
 	}
-	list := -1
-	if len(k.more) == 0 {
-		i, err := d.index("genres")
-		if err != nil {
-			return err
+	return each(ctx, t, func() error {
+		item := tasks.Item{ID: t.value("movieId"), Title: t.value("title"), Year: titleYear(t.value("title"))}
+		if g.genres == "" {
+			item.Categories = movieGenres(strings.Split(t.value("genres"), "|"))
+			return in.item(item)
 		}
-		list = i[0]
-	}
-	for {
-		row, err := d.next(ctx)
-		if err == io.EOF {
-			return nil
+		item.Categories = movieGenres(flagged(genres, t.row[5:]))
+		if item.Year == 0 {
+			item.Year = parseYear(strings.ReplaceAll(t.value("date"), "-", " ")) // 01-Jan-1995
 		}
-		if err != nil {
-			return err
-		}
-		item := tasks.Item{ID: row[at[0]], Title: row[at[1]], Year: titleYear(row[at[1]])}
-		if list >= 0 {
-			item.Categories = movieGenres(strings.Split(row[list], "|"))
-		} else {
-			item.Categories = movieGenres(flagged(genres, row[5:]))
-			if item.Year == 0 {
-				item.Year = parseYear(strings.ReplaceAll(row[2], "-", " ")) // 01-Jan-1995
-			}
-		}
-		if err := in.item(item); err != nil {
-			return err
-		}
-	}
+		return in.item(item)
+	})
 }
 
 // flagged returns the names whose flag is 1.
@@ -207,49 +178,23 @@ func titleYear(title string) int {
 	return parseYear(span[:4])
 }
 
-func (k movieLensKind) readUsers(ctx context.Context, in *input) error {
-	in.old = k.old
-	d := &delimited{in: in, sep: k.sep, columns: []string{"userId", "age or sex", "sex or age", "occupation", "zip"}}
-	if len(k.more) > 0 {
-		d.sep = "|"
-	}
-	for {
-		row, err := d.next(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := in.user(tasks.User{ID: row[0]}); err != nil {
-			return err
-		}
-	}
-}
-
-func (k movieLensKind) readRatings(ctx context.Context, in *input) error {
-	d := &delimited{in: in, sep: k.sep, quoted: k.quoted, columns: k.columns}
-	if d.columns == nil {
-		if err := d.header(ctx); err != nil {
-			return err
-		}
-	}
-	at, err := d.index("userId", "movieId", "rating", "timestamp")
+func (g movieLensGeneration) readUsers(ctx context.Context, in *input) error {
+	t, err := g.open(in, g.about, nil, "userId", "age or sex", "sex or age", "occupation", "zip")
 	if err != nil {
 		return err
 	}
-	c := &clock{unit: 1}
-	for {
-		row, err := d.next(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		e := event{user: row[at[0]], item: row[at[1]], rating: row[at[2]], time: row[at[3]]}
-		if err := in.interaction(e, c); err != nil {
-			return err
-		}
+	return each(ctx, t, func() error { return in.user(tasks.User{ID: t.value("userId")}) })
+}
+
+func (g movieLensGeneration) readRatings(ctx context.Context, in *input) error {
+	columns := []string{"userId", "movieId", "rating", "timestamp"}
+	t, err := g.open(in, g.rows, columns, columns...)
+	if err != nil {
+		return err
 	}
+	return each(ctx, t, func() error {
+		return in.interaction(event{
+			user: t.value("userId"), item: t.value("movieId"), rating: t.value("rating"), time: t.value("timestamp"),
+		})
+	})
 }

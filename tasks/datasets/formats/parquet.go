@@ -2,12 +2,9 @@ package formats
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -47,18 +44,13 @@ type leaf struct {
 	write func(parquet.Value) string
 }
 
-func openParquet(_ context.Context, in *input) (t table, err error) {
+func openParquet(in *input) (t table, err error) {
 	defer in.guard(&err)
-	file, err := os.Open(filepath.Join(in.feed.folder.path, in.Name))
+	info, err := in.disk.Stat()
 	if err != nil {
 		return nil, err
 	}
-	in.closers = append(in.closers, file)
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	content, err := parquet.OpenFile(file, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	content, err := parquet.OpenFile(in.disk, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
 		return nil, in.fail(0, "a sound parquet file", err.Error())
 	}
@@ -86,12 +78,9 @@ func (t *columnTable) addColumns(schema *parquet.Schema) {
 
 func (t *columnTable) names() []string { return t.order }
 
-func (t *columnTable) next(ctx context.Context) (err error) {
+func (t *columnTable) next() (err error) {
 	defer t.in.guard(&err)
 	for len(t.ready) == 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		if t.rows == nil {
 			if len(t.groups) == 0 {
 				return io.EOF

@@ -243,9 +243,9 @@ func TestClock(t *testing.T) {
 		{clock{}, []string{"", "soon", "inf", "nan", "0x1p4", "1969-12-31", "1e30", "Tue Nov 15 11:29:22 -0800 0216"}, []int64{none, none, none, none, none, none, none, none}, ""},
 		{clock{layout: "02.01.2006"}, []string{"15.11.2016", "881250949"}, []int64{1479168000, none}, ""},
 	} {
-		in := &input{}
+		in := &input{clock: c.clock}
 		for i, s := range c.times {
-			got, ok := c.clock.seconds(in, s)
+			got, ok := in.seconds(s)
 			if ok != (c.want[i] != none) || ok && got != c.want[i] {
 				t.Errorf("%q after %q is %d, %v; want %d", s, c.times[:i], got, ok, c.want[i])
 			}

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"context"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,12 +18,34 @@ import (
 // plain tables. Files name.train.inter, name.valid.inter and name.test.inter are
 // read together.
 func recBole() Reader {
-	return Reader{
-		Name:   "recbole",
-		About:  "RecBole atomic files: name.inter, with name.item and name.user beside it",
-		Detect: detectRecBole,
-		Read:   readRecBole,
-	}
+	return layout{
+		name:  "recbole",
+		about: "RecBole atomic files: name.inter, with name.item and name.user beside it",
+		plain: true,
+		detect: func(d folder) string {
+			events, err := recBoleEvents(d)
+			if err != nil || !strings.Contains(d.head(events[0]), ":token\t") {
+				return ""
+			}
+			return events[0] + " has a header with types"
+		},
+		parts: func(d folder, opts Options) ([]part, error) {
+			events, err := recBoleEvents(d)
+			if err != nil {
+				return nil, err
+			}
+			name := recBoleName(events[0])
+			parts := []part{
+				{name: name + ".item", read: tableRows(openRecBole, itemTable)},
+				{name: name + ".user", read: tableRows(openRecBole, userTable)},
+			}
+			read := tableRows(openRecBole, eventTable(!d.has(name+".item")))
+			for _, e := range events {
+				parts = append(parts, part{name: e, read: read, clock: clock{layout: opts.TimeLayout}})
+			}
+			return parts, nil
+		},
+	}.reader()
 }
 
 // recBoleEvents returns the folder's .inter files: one, or the parts of a split.
@@ -57,75 +78,24 @@ func recBoleName(plain string) string {
 	return name
 }
 
-func detectRecBole(path string) (bool, string) {
-	d, err := openFolder(path)
-	if err != nil {
-		return false, ""
-	}
-	events, err := recBoleEvents(d)
-	if err != nil || !strings.Contains(d.head(events[0]), ":token\t") {
-		return false, ""
-	}
-	return true, events[0] + " has a header with types"
-}
-
-func readRecBole(ctx context.Context, path string, opts Options, sink Sink) error {
-	if err := opts.checkRoles(); err != nil {
-		return err
-	}
-	d, err := openFolder(path)
-	if err != nil {
-		return err
-	}
-	events, err := recBoleEvents(d)
-	if err != nil {
-		return err
-	}
-	name := recBoleName(events[0])
-	files := d.present(append([]string{name + ".item", name + ".user"}, events...)...)
-	f, err := d.feed(opts, sink, files...)
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		if err := f.read(ctx, file, func(in *input) error {
-			rows, err := openRecBole(ctx, in)
-			if err != nil {
-				return err
-			}
-			switch filepath.Ext(plainName(file)) {
-			case ".item":
-				return readItemTable(ctx, in, rows)
-			case ".user":
-				return readUserTable(ctx, in, rows)
-			}
-			return readEventTable(ctx, in, rows, !d.has(name+".item"))
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // recBoleTable is a table whose lists are written with spaces between.
 type recBoleTable struct {
 	*textTable
 	lists map[string]bool // columns of type token_seq that are lists
 }
 
-func openRecBole(ctx context.Context, in *input) (table, error) {
-	t, err := openText(ctx, &delimited{in: in, sep: "\t"})
+func openRecBole(in *input) (table, error) {
+	t, err := openText(in, dialect{sep: "\t"})
 	if err != nil {
 		return nil, err
 	}
 	b := recBoleTable{t, make(map[string]bool)}
-	t.at = make(map[string]int)
 	for i, column := range t.columns {
 		name, kind, typed := strings.Cut(column, ":")
 		if !typed || !slices.Contains([]string{"token", "token_seq", "float", "float_seq"}, kind) {
 			return nil, in.failRow("columns as name:type, of type token, token_seq, float or float_seq", show(column))
 		}
-		t.columns[i], t.at[name] = name, i
+		t.columns[i] = name
 		list := slices.Contains(aliases["categories"], name) || slices.Contains(aliases["creators"], name) ||
 			name == in.feed.opts.Columns["categories"] || name == in.feed.opts.Columns["creators"]
 		b.lists[name] = list && kind == "token_seq"

@@ -30,12 +30,12 @@ type event struct {
 }
 
 // interaction tells the sink of an event, or drops it.
-func (in *input) interaction(e event, c *clock) error {
+func (in *input) interaction(e event) error {
 	if !validID(e.user) || !validID(e.item) {
 		in.drop(BadID)
 		return nil
 	}
-	at, ok := c.seconds(in, e.time)
+	at, ok := in.seconds(e.time)
 	if !ok {
 		in.drop(BadTime)
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,7 +17,7 @@ type table interface {
 	names() []string
 
 	// next goes to the next row, or returns io.EOF.
-	next(ctx context.Context) error
+	next() error
 
 	// cell returns the values in a column of the row: none where it is empty or
 	// there is no such column, several where it holds a list.
@@ -39,16 +38,6 @@ var aliases = map[string][]string{
 	"year":       {"year", "release_year", "publication_year", "published"},
 	"text":       {"description", "text", "overview", "plot"},
 	"name":       {"name", "user_name", "username"},
-}
-
-// checkRoles reports a column mapped to a role that there is not.
-func (o Options) checkRoles() error {
-	for _, role := range slices.Sorted(maps.Keys(o.Columns)) {
-		if _, ok := aliases[role]; !ok {
-			return fmt.Errorf("no column plays the role %q: want one of %s", role, strings.Join(slices.Sorted(maps.Keys(aliases)), ", "))
-		}
-	}
-	return nil
 }
 
 // mapping says which column of one table plays which role.
@@ -146,11 +135,11 @@ type tableFormat struct {
 	name, about string
 	endings     []string // of file names, the first in messages
 	magic       string   // first bytes; "" for text
-	open        func(ctx context.Context, in *input) (table, error)
+	open        func(*input) (table, error)
 }
 
 func (t tableFormat) reader() Reader {
-	return Reader{Name: t.name, About: t.about, Detect: t.detect, Read: t.read}
+	return layout{name: t.name, about: t.about, plain: true, detect: t.detect, parts: t.parts}.reader()
 }
 
 // file returns the plain name of a directory's table, "" if it has none.
@@ -163,148 +152,121 @@ func (t tableFormat) file(d folder, base string) string {
 	return ""
 }
 
-func (t tableFormat) detect(path string) (bool, string) {
-	d, err := openFolder(path)
-	if err != nil {
-		return false, ""
+// events returns the plain name of the table of interactions, "" if there is
+// none.
+func (t tableFormat) events(d folder) string {
+	if d.given != "" {
+		return d.given
 	}
-	name := d.given
-	if name == "" {
-		name = t.file(d, "interactions")
-	}
-	if !slices.Contains(t.endings, filepath.Ext(name)) || foreign([]byte(d.head(name))) != t.foreign() {
-		return false, ""
-	}
-	return true, name + " ends in " + filepath.Ext(name)
+	return t.file(d, "interactions")
 }
 
-func (t tableFormat) foreign() string { return foreign([]byte(t.magic)) }
+func (t tableFormat) detect(d folder) string {
+	name := t.events(d)
+	if !slices.Contains(t.endings, filepath.Ext(name)) || foreign([]byte(d.head(name))) != foreign([]byte(t.magic)) {
+		return ""
+	}
+	return name + " ends in " + filepath.Ext(name)
+}
 
-func (t tableFormat) read(ctx context.Context, path string, opts Options, sink Sink) error {
-	if err := opts.checkRoles(); err != nil {
-		return err
-	}
-	d, err := openFolder(path)
-	if err != nil {
-		return err
-	}
-	events, items, users := d.given, "", ""
-	if d.given == "" {
-		events, items, users = t.file(d, "interactions"), t.file(d, "items"), t.file(d, "users")
-	}
+func (t tableFormat) parts(d folder, opts Options) ([]part, error) {
+	events := t.events(d)
 	if events == "" {
-		return d.lacks("interactions" + t.endings[0])
+		return nil, d.lacks("interactions" + t.endings[0])
 	}
-	f, err := d.feed(opts, sink, d.present(items, users, events)...)
-	if err != nil {
-		return err
+	items, users := "", ""
+	if d.given == "" {
+		items, users = t.file(d, "items"), t.file(d, "users")
 	}
-	for _, name := range d.present(items) {
-		if err := f.read(ctx, name, func(in *input) error { return t.readItems(ctx, in) }); err != nil {
+	return []part{
+		{name: items, read: tableRows(t.open, itemTable)},
+		{name: users, read: tableRows(t.open, userTable)},
+		{name: events, read: tableRows(t.open, eventTable(items == "")), clock: clock{layout: opts.TimeLayout}},
+	}, nil
+}
+
+// tableRows returns what opens a table and reads its rows in the way of use.
+func tableRows(open func(*input) (table, error), use tableUse) func(context.Context, *input) error {
+	return func(ctx context.Context, in *input) error {
+		rows, err := open(in)
+		if err != nil {
 			return err
 		}
-	}
-	for _, name := range d.present(users) {
-		if err := f.read(ctx, name, func(in *input) error { return t.readUsers(ctx, in) }); err != nil {
+		do, err := use(in, rows)
+		if err != nil {
 			return err
 		}
+		return each(ctx, rows, do)
 	}
-	return f.read(ctx, d.files[events], func(in *input) error { return t.readEvents(ctx, in, items == "") })
-}
-
-func (t tableFormat) readItems(ctx context.Context, in *input) error {
-	rows, err := t.open(ctx, in)
-	if err != nil {
-		return err
-	}
-	return readItemTable(ctx, in, rows)
-}
-
-// readItemTable reads a table of items.
-func readItemTable(ctx context.Context, in *input, rows table) error {
-	m, err := in.roles(rows, []string{"item"}, "title", "categories", "creators", "year", "text")
-	if err != nil {
-		return err
-	}
-	return each(ctx, rows, func() error { return in.item(m.item(rows)) })
-}
-
-func (t tableFormat) readUsers(ctx context.Context, in *input) error {
-	rows, err := t.open(ctx, in)
-	if err != nil {
-		return err
-	}
-	return readUserTable(ctx, in, rows)
-}
-
-// readUserTable reads a table of users.
-func readUserTable(ctx context.Context, in *input, rows table) error {
-	m, err := in.roles(rows, []string{"user"}, "name")
-	if err != nil {
-		return err
-	}
-	return each(ctx, rows, func() error {
-		return in.user(tasks.User{ID: m.text(rows, "user"), Name: m.text(rows, "name")})
-	})
-}
-
-func (t tableFormat) readEvents(ctx context.Context, in *input, alone bool) error {
-	rows, err := t.open(ctx, in)
-	if err != nil {
-		return err
-	}
-	return readEventTable(ctx, in, rows, alone)
-}
-
-// readEventTable reads a table of interactions, and what it says of items where
-// the column of the title is mapped by hand: by its name alone it might be the
-// title of a review.
-func readEventTable(ctx context.Context, in *input, rows table, alone bool) error {
-	more := []string{"rating", "review"}
-	_, titled := in.feed.opts.Columns["title"]
-	titled = titled && alone
-	if titled {
-		more = append(more, "title", "categories", "creators", "year")
-		if _, ok := in.feed.opts.Columns["text"]; ok {
-			more = append(more, "text")
-		}
-	}
-	m, err := in.roles(rows, []string{"user", "item", "time"}, more...)
-	if err != nil {
-		return err
-	}
-	if alone && !titled {
-		in.note("items have no titles: none are beside it, and no column is mapped to title")
-	}
-	described := make(map[string]bool)
-	c := &clock{layout: in.feed.opts.TimeLayout}
-	return each(ctx, rows, func() error {
-		id := m.text(rows, "item")
-		if titled && validID(id) && !described[id] {
-			described[id] = true
-			if err := in.item(m.item(rows)); err != nil {
-				return err
-			}
-		}
-		return in.interaction(event{
-			user: m.text(rows, "user"), item: id, rating: m.text(rows, "rating"),
-			time: m.text(rows, "time"), review: m.text(rows, "review"),
-		}, c)
-	})
 }
 
 // each calls do on every row.
 func each(ctx context.Context, rows table, do func() error) error {
 	for {
-		err := rows.next(ctx)
+		err := rows.next()
 		if err == io.EOF {
 			return nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = do()
 		}
 		if err != nil {
 			return err
 		}
-		if err := do(); err != nil {
-			return err
+	}
+}
+
+// tableUse finds the columns of a table, and returns what is done with a row.
+type tableUse func(*input, table) (do func() error, err error)
+
+// itemTable is a table of items.
+func itemTable(in *input, rows table) (func() error, error) {
+	m, err := in.roles(rows, []string{"item"}, "title", "categories", "creators", "year", "text")
+	return func() error { return in.item(m.item(rows)) }, err
+}
+
+// userTable is a table of users.
+func userTable(in *input, rows table) (func() error, error) {
+	m, err := in.roles(rows, []string{"user"}, "name")
+	return func() error {
+		return in.user(tasks.User{ID: m.text(rows, "user"), Name: m.text(rows, "name")})
+	}, err
+}
+
+// eventTable is a table of interactions. One that is alone may say something of
+// items too, where the column of the title is mapped by hand: by its name alone
+// it might be the title of a review.
+func eventTable(alone bool) tableUse {
+	return func(in *input, rows table) (func() error, error) {
+		more := []string{"rating", "review"}
+		_, titled := in.feed.opts.Columns["title"]
+		titled = titled && alone
+		if titled {
+			more = append(more, "title", "categories", "creators", "year")
+			if _, ok := in.feed.opts.Columns["text"]; ok {
+				more = append(more, "text")
+			}
 		}
+		m, err := in.roles(rows, []string{"user", "item", "time"}, more...)
+		if alone && !titled {
+			in.note("items have no titles: none are beside it, and no column is mapped to title")
+		}
+		described := make(map[string]bool)
+		return func() error {
+			id := m.text(rows, "item")
+			if titled && validID(id) && !described[id] {
+				described[id] = true
+				if err := in.item(m.item(rows)); err != nil {
+					return err
+				}
+			}
+			return in.interaction(event{
+				user: m.text(rows, "user"), item: id, rating: m.text(rows, "rating"),
+				time: m.text(rows, "time"), review: m.text(rows, "review"),
+			})
+		}, err
 	}
 }

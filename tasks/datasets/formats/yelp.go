@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"context"
 	"strings"
 
 	"github.com/mars-rec/mars/tasks"
@@ -16,12 +15,29 @@ import (
 // The stars and counts of businesses and users, fans, friends and is_open are
 // left unread: they know the future. So are tips and check-ins.
 func yelp() Reader {
-	return Reader{
-		Name:   "yelp",
-		About:  "Yelp Open Dataset: yelp_academic_dataset_{business,user,review}.json",
-		Detect: detectYelp,
-		Read:   readYelp,
-	}
+	return layout{
+		name:  "yelp",
+		about: "Yelp Open Dataset: yelp_academic_dataset_{business,user,review}.json",
+		detect: func(d folder) string {
+			if d.given != "" && d.given != yelpReviews || !hasKeys(d.keys(yelpReviews), yelpKeys...) {
+				return ""
+			}
+			return "it has " + yelpReviews
+		},
+		parts: func(d folder, _ Options) ([]part, error) {
+			if !d.has(yelpReviews) || d.given != "" && d.given != yelpReviews {
+				return nil, d.missing(yelpReviews)
+			}
+			if !d.has(yelpBusinesses) {
+				return nil, d.lacks(yelpBusinesses)
+			}
+			return []part{
+				{name: yelpBusinesses, read: jsonItems[yelpBusiness]("business_id", "name")},
+				{name: yelpUsers, read: jsonUsers()},
+				{name: yelpReviews, read: jsonEvents[yelpReview](yelpKeys...)},
+			}, nil
+		},
+	}.reader()
 }
 
 const (
@@ -46,11 +62,6 @@ func (b yelpBusiness) item() tasks.Item {
 	}
 }
 
-type yelpUser struct {
-	UserID scalar `json:"user_id"`
-	Name   scalar
-}
-
 type yelpReview struct {
 	UserID     scalar `json:"user_id"`
 	BusinessID scalar `json:"business_id"`
@@ -61,52 +72,6 @@ type yelpReview struct {
 
 func (r yelpReview) event() event {
 	return event{string(r.UserID), string(r.BusinessID), string(r.Stars), string(r.Date), string(r.Text)}
-}
-
-func detectYelp(path string) (bool, string) {
-	d, err := openFolder(path)
-	if err != nil || d.given != "" && d.given != yelpReviews || !hasKeys(d.keys(yelpReviews), yelpKeys...) {
-		return false, ""
-	}
-	return true, "it has " + yelpReviews
-}
-
-func readYelp(ctx context.Context, path string, opts Options, sink Sink) error {
-	if err := opts.only("yelp"); err != nil {
-		return err
-	}
-	d, err := openFolder(path)
-	if err != nil {
-		return err
-	}
-	if !d.has(yelpReviews) || d.given != "" && d.given != yelpReviews {
-		return d.missing(yelpReviews)
-	}
-	if !d.has(yelpBusinesses) {
-		return d.lacks(yelpBusinesses)
-	}
-	f, err := d.feed(opts, sink, d.present(yelpBusinesses, yelpUsers, yelpReviews)...)
-	if err != nil {
-		return err
-	}
-	if err := f.read(ctx, d.files[yelpBusinesses], func(in *input) error {
-		return jsonRows(ctx, in, []string{"business_id", "name"}, func(b yelpBusiness) error { return in.item(b.item()) })
-	}); err != nil {
-		return err
-	}
-	for _, name := range d.present(yelpUsers) {
-		if err := f.read(ctx, name, func(in *input) error {
-			return jsonRows(ctx, in, []string{"user_id"}, func(u yelpUser) error {
-				return in.user(tasks.User{ID: string(u.UserID), Name: string(u.Name)})
-			})
-		}); err != nil {
-			return err
-		}
-	}
-	return f.read(ctx, d.files[yelpReviews], func(in *input) error {
-		c := &clock{}
-		return jsonRows(ctx, in, yelpKeys, func(r yelpReview) error { return in.interaction(r.event(), c) })
-	})
 }
 
 // commaList splits names that are written as one text: "Bars, Coffee & Tea".
