@@ -232,7 +232,7 @@ func TestNumbers(t *testing.T) {
 		t.Errorf("history: %+v", history)
 	}
 	stats := call[catalog.StatsResult](t, v, "candidate_stats", `{}`)
-	if s := stats.Items[1]; s.Label != "c02" || s.Degree != 6 || s.Recent != 3 || s.Ratings.Liked != 2 || s.Year != 1965 || !reflect.DeepEqual(s.Categories, []catalog.Match{{Name: "SF", Count: 3}}) {
+	if s := stats.Items[1]; s.Label != "c02" || s.Degree != 6 || s.Recent != 3 || s.Ratings != 5 || s.Mean != 3 || s.Year != 1965 || s.Item != "x" || *s.Category != (catalog.Match{Name: "SF", Count: 3}) {
 		t.Errorf("stats: %+v", s)
 	}
 	var signals []string

@@ -14,7 +14,8 @@ import (
 	"github.com/mars-rec/mars/tools/translate"
 )
 
-// StatsResult is the result of candidate_stats.
+// StatsResult is the result of candidate_stats. The rankings hold every
+// candidate; the numbers are of those that a sentence tells of.
 type StatsResult struct {
 	Evidence []string         `json:"evidence"`
 	Days     int              `json:"recent_days"` // what counts as recent
@@ -22,14 +23,19 @@ type StatsResult struct {
 	Rankings []phase.Evidence `json:"rankings"`
 }
 
-// Standing is one candidate's.
+// Standing is one candidate's. Its title stands in the sentences.
 type Standing struct {
-	translate.Item
-	Degree     int     `json:"degree"` // users who have it
-	Recent     int     `json:"recent"` // of these, who came to have it in the recent days
-	Ratings    Ratings `json:"ratings,omitzero"`
-	Year       int     `json:"year,omitempty"`
-	Categories []Match `json:"categories,omitempty"` // those that the user's history has, most first
+	Label    string  `json:"label"`
+	Item     string  `json:"item"`
+	Degree   int     `json:"degree"`            // users who have it
+	Recent   int     `json:"recent"`            // of these, who came to have it in the recent days
+	Ratings  int     `json:"ratings,omitempty"` // users who rated it
+	Mean     float64 `json:"mean,omitempty"`    // of their ratings, 4 significant digits
+	Year     int     `json:"year,omitempty"`
+	Category *Match  `json:"category,omitempty"` // of its categories the one that the user's history has most
+
+	name translate.Item
+	told bool
 }
 
 // Match is a category of a candidate with its place in the user's history.
@@ -71,25 +77,25 @@ func (c Config) candidateStats(ctx context.Context, view tasks.View, _ struct{})
 		r.Items = append(r.Items, s)
 	}
 	r.tell(len(history))
+	r.Items = slices.DeleteFunc(r.Items, func(s Standing) bool { return !s.told })
 	return r, nil
 }
 
 func (c Config) standing(ctx context.Context, view tasks.View, shelf shelf, has map[string]int, id string) (Standing, error) {
-	const most = 3
 	name, err := translate.Name(ctx, view, id)
-	s := Standing{Item: name, Year: shelf.Year(id)}
+	s := Standing{Label: name.Label, Item: name.Item, Year: shelf.Year(id), name: name}
 	if i, ok := view.Cut().Item(id); ok {
 		s.Degree = view.Cut().ItemDegree(i)
 		s.Recent = view.Cut().ItemDegreeSince(i, view.Cut().AsOf().Add(-rank.RecentWindow))
-		s.Ratings = ratings(view.Cut().Audience(i), c.Words.LikedFrom())
+		all := ratings(view.Cut().Audience(i), c.Words.LikedFrom())
+		s.Ratings, s.Mean = all.Count, all.Mean
 	}
 	for _, category := range shelf.Categories(id) {
-		if n := has[category]; n > 0 {
-			s.Categories = append(s.Categories, Match{translate.Cut(category, translate.MaxTitle), n})
+		m := Match{translate.Cut(category, translate.MaxTitle), has[category]}
+		if m.Count > 0 && (s.Category == nil || cmp.Or(cmp.Compare(m.Count, s.Category.Count), cmp.Compare(s.Category.Name, m.Name)) > 0) {
+			s.Category = &m
 		}
 	}
-	slices.SortFunc(s.Categories, func(a, b Match) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name)) })
-	s.Categories = s.Categories[:min(most, len(s.Categories))]
 	return s, err
 }
 
@@ -109,16 +115,16 @@ func (r *StatsResult) tell(history int) {
 		return float64(s.Recent) / float64(s.Degree), fmt.Sprintf("%s of %s, %s", translate.Count(s.Recent), translate.Count(s.Degree), translate.Percent(s.Recent, s.Degree))
 	})
 	r.best(fmt.Sprintf("Best rated, of those with %d or more ratings", enough), func(s Standing) (float64, string) {
-		if s.Ratings.Count < enough {
+		if s.Ratings < enough {
 			return 0, ""
 		}
-		return s.Ratings.Mean, fmt.Sprintf("mean %s over %s", translate.Number(s.Ratings.Mean), translate.Count(s.Ratings.Count))
+		return s.Mean, fmt.Sprintf("mean %s over %s", translate.Number(s.Mean), translate.Count(s.Ratings))
 	})
 	r.fits(rank.Category, "Nearest to the user's categories", func(s Standing) string {
-		if len(s.Categories) == 0 {
+		m := s.Category
+		if m == nil {
 			return ""
 		}
-		m := s.Categories[0]
 		return fmt.Sprintf("%s: %s of the user's %s", m.Name, translate.Count(m.Count), translate.Plural(history, "item"))
 	})
 	r.fits(rank.Year, "Nearest in year to the user's latest items", func(s Standing) string {
@@ -137,16 +143,20 @@ const told = 3
 
 // best tells the candidates with the highest positive value, ties by item id.
 func (r *StatsResult) best(what string, value func(Standing) (float64, string)) {
-	ranked := slices.Clone(r.Items)
-	slices.SortFunc(ranked, func(a, b Standing) int {
-		x, _ := value(a)
-		y, _ := value(b)
-		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.Item.Item, b.Item.Item))
+	ranked := make([]*Standing, len(r.Items))
+	for i := range r.Items {
+		ranked[i] = &r.Items[i]
+	}
+	slices.SortFunc(ranked, func(a, b *Standing) int {
+		x, _ := value(*a)
+		y, _ := value(*b)
+		return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.Item, b.Item))
 	})
 	var named []string
 	for _, s := range ranked[:min(told, len(ranked))] {
-		if x, text := value(s); x > 0 {
-			named = append(named, fmt.Sprintf("%s (%s)", s.Item, text))
+		if x, text := value(*s); x > 0 {
+			s.told = true
+			named = append(named, fmt.Sprintf("%s (%s)", s.name, text))
 		}
 	}
 	if len(named) > 0 {
@@ -163,8 +173,9 @@ func (r *StatsResult) fits(signal, what string, tell func(Standing) string) {
 		}
 		for _, strength := range e.Ranking[:min(told, len(e.Ranking))] {
 			at := slices.IndexFunc(r.Items, func(s Standing) bool { return s.Label == strength.Label })
-			if strength.Score > 0 && tell(r.Items[at]) != "" {
-				named = append(named, fmt.Sprintf("%s (%s)", r.Items[at].Item, tell(r.Items[at])))
+			if s := &r.Items[at]; strength.Score > 0 && tell(*s) != "" {
+				s.told = true
+				named = append(named, fmt.Sprintf("%s (%s)", s.name, tell(*s)))
 			}
 		}
 	}

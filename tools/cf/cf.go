@@ -14,13 +14,19 @@
 // the signals of package rank, so that tools, controls and the fused score
 // speak of the same numbers. A signal has the name that rank gives it; another
 // measure than cosine is another signal, with the measure in its name.
+//
+// The sentences are Collaborative Signal Translation. They are templates
+// ([Sentences]) that are filled in with what was counted; a [Verbalizer] has a
+// model write them anew, offline, and lets no number and no title change.
+//
+// What is said of an item's neighbours is the same for every user, so that it
+// can be stored for all of them. Whatever item a result names stands in its JSON
+// under "item".
 package cf
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/message/phase"
@@ -31,8 +37,9 @@ import (
 
 // Config says how results are worded. The zero value works for any data set.
 type Config struct {
-	Words translate.Words
-	Told  int // sentences about single items in one result; 0 is 5
+	Words     translate.Words
+	Told      int        // sentences about single items in one result; 0 is 5
+	Sentences *Sentences // nil: the shipped ones
 }
 
 func (c Config) told() int {
@@ -44,6 +51,12 @@ func (c Config) told() int {
 
 // Tools returns item_cf and user_cf.
 func Tools(cfg Config) []tools.Named {
+	if cfg.Sentences == nil {
+		var err error
+		if cfg.Sentences, err = ParseSentences(""); err != nil {
+			panic(err) // the shipped ones are wrong: a bug of this package
+		}
+	}
 	return []tools.Named{
 		tools.Define("item_cf", "Item-CF on what users have in common. "+
 			"With item: the items that the users of this item also have. "+
@@ -61,8 +74,7 @@ type Pair struct {
 	Degree int     `json:"degree"` // users who have this item
 	Cosine float64 `json:"cosine"` // 4 significant digits, as all scores
 	Lift   float64 `json:"lift"`
-	Score  float64 `json:"score"`          // by the measure asked for
-	Seen   bool    `json:"seen,omitempty"` // the user has it
+	Score  float64 `json:"score,omitempty"` // by the measure asked for, if it is another than cosine
 	// Of a candidate ranked by the history: the item of the user's that is
 	// nearest to it, which the counts are about, and how many of the user's
 	// items add to its score.
@@ -84,32 +96,25 @@ func nodes(view tasks.View) []graph.Item {
 	return found
 }
 
-// standing tells how the candidates stand in a signal: the first few with a
-// score, and those with none.
-func standing(ctx context.Context, view tasks.View, by string, e phase.Evidence) (string, error) {
+// standing tells how the candidates stand in a signal.
+func (c Config) standing(ctx context.Context, view tasks.View, f standingFacts, e phase.Evidence) (string, error) {
 	const most = 3
-	var first, none []string
 	for _, s := range e.Ranking {
 		switch {
 		case s.Score == 0:
-			none = append(none, s.Label)
-		case len(first) < most:
+			f.None = append(f.None, s.Label)
+		case len(f.First) < most:
 			id, _ := view.Task().Item(s.Label)
 			name, err := translate.Name(ctx, view, id)
 			if err != nil {
 				return "", err
 			}
-			first = append(first, name.String())
+			f.First = append(f.First, name)
 		}
 	}
-	slices.Sort(none)
-	switch {
-	case len(first) == 0:
-		return fmt.Sprintf("By %s: nothing speaks for any candidate.", by), nil
-	case len(none) == 0:
-		return fmt.Sprintf("By %s: first %s; something speaks for every candidate.", by, strings.Join(first, ", then ")), nil
-	}
-	return fmt.Sprintf("By %s: first %s; nothing speaks for %s.", by, strings.Join(first, ", then "), strings.Join(none, ", ")), nil
+	slices.Sort(f.None)
+	f.Did = c.Words.Did()
+	return c.Sentences.say(f)
 }
 
 // best returns the ids of the first n candidates with a score, best first.

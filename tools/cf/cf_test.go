@@ -224,8 +224,7 @@ func TestItemCFCounts(t *testing.T) {
 				}
 			}
 			a, b := float64(len(has[item])), float64(len(has[other]))
-			_, seen := has[other][task.User]
-			if p.Shared != shared || p.Liked != liked || p.Degree != len(has[other]) || p.Seen != seen ||
+			if p.Shared != shared || p.Liked != liked || p.Degree != len(has[other]) ||
 				math.Abs(p.Cosine-float64(shared)/math.Sqrt(a*b)) > 1e-3*p.Cosine ||
 				math.Abs(p.Lift-float64(shared)*float64(cut.Users())/(a*b)) > 1e-3*p.Lift {
 				t.Fatalf("%s and %s: got %+v, want %d shared, %d liked", item, other, p, shared, liked)

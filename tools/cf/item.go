@@ -2,7 +2,6 @@ package cf
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -29,15 +28,17 @@ type itemArguments struct {
 // ItemResult is the result of item_cf.
 type ItemResult struct {
 	Evidence []string         `json:"evidence"`
-	Of       *Subject         `json:"of,omitempty"` // the item that was asked about
-	Items    []Pair           `json:"items"`        // best first; with window: the candidates that sentences are about
+	Of       *Subject         `json:"of,omitempty"`    // the item that was asked about
+	Alike    *Kinds           `json:"alike,omitempty"` // what its neighbours share with it
+	Items    []Pair           `json:"items"`           // best first; with window: the candidates that sentences are about
 	Rankings []phase.Evidence `json:"rankings,omitempty"`
 }
 
 // Subject is the item whose neighbours are told.
 type Subject struct {
 	translate.Item
-	Degree int `json:"degree"` // users who have it
+	Degree int    `json:"degree"` // users who have it
+	id     string // as it is in the data
 }
 
 func (c Config) itemCF(ctx context.Context, view tasks.View, a itemArguments) (ItemResult, error) {
@@ -67,7 +68,7 @@ func (c Config) near(ctx context.Context, view tasks.View, a itemArguments) (Ite
 	if err != nil {
 		return ItemResult{}, err
 	}
-	r := ItemResult{Of: &Subject{Item: name}, Items: []Pair{}}
+	r := ItemResult{Of: &Subject{Item: name, id: found.ID}, Items: []Pair{}}
 	var near []graph.Neighbour
 	if found.Seen {
 		r.Of.Degree = view.Cut().ItemDegree(found.Node)
@@ -97,27 +98,44 @@ func rankNear(task tasks.Task, cut *graph.Cut, measure string, near []graph.Neig
 
 func (c Config) tellNear(ctx context.Context, view tasks.View, a itemArguments, r ItemResult, near []graph.Neighbour) (ItemResult, error) {
 	if len(near) == 0 {
-		r.Evidence = append(r.Evidence, fmt.Sprintf("%s %s %s before %s; %s shares %s or more with it.",
-			plural(r.Of.Degree), c.Words.Did(), r.Of.Item, translate.Moment(view), nothing(a.Among), plural(a.Support)))
-		return r, nil
+		return r, r.add(c.Sentences.say(aloneFacts{c.Words.Did(), r.Of.Item, r.Of.Degree, translate.Moment(view), a.Support, a.Among == among}))
 	}
-	seen := history(view)
-	for i, n := range near {
-		pair, err := c.pair(ctx, view, n)
+	if a.Among == "" {
+		ids := []string{r.Of.id}
+		for _, n := range near {
+			ids = append(ids, view.Cut().ItemID(n.Item))
+		}
+		items, err := records(ctx, view, ids)
 		if err != nil {
 			return ItemResult{}, err
 		}
-		pair.Seen = seen[n.Item]
+		if r.Alike = alike(items[0], items[1:]); r.Alike != nil {
+			if err := r.add(c.Sentences.say(alikeFacts(*r.Alike))); err != nil {
+				return ItemResult{}, err
+			}
+		}
+	}
+	for i, n := range near {
+		pair, err := c.pair(ctx, view, n, a.Measure)
+		if err != nil {
+			return ItemResult{}, err
+		}
 		r.Items = append(r.Items, pair)
 		if i < c.told() {
-			s := c.together(view, r.Of.Item, n, pair, r.Of.Degree)
-			if pair.Seen {
-				s += " This user has it."
+			if err := r.add(c.together(view, r.Of.Item, n, pair, r.Of.Degree)); err != nil {
+				return ItemResult{}, err
 			}
-			r.Evidence = append(r.Evidence, s)
 		}
 	}
 	return r, nil
+}
+
+// add adds a sentence.
+func (r *ItemResult) add(sentence string, err error) error {
+	if err == nil {
+		r.Evidence = append(r.Evidence, sentence)
+	}
+	return err
 }
 
 // window ranks the candidates by the user's history.
@@ -139,22 +157,15 @@ func (c Config) window(ctx context.Context, view tasks.View, a itemArguments) (I
 	e := translate.Rank(task, "item_cf", signal(rank.WindowSignal(last), a.Measure), scores)
 	r := ItemResult{Items: []Pair{}, Rankings: []phase.Evidence{e}}
 	if !known {
-		r.Evidence = []string{fmt.Sprintf("The user has no history before %s, so nothing goes together with it.", translate.Moment(view))}
-		return r, nil
+		return r, r.add(c.Sentences.say(noHistoryFacts{translate.Moment(view)}))
 	}
 	events := cut.History(user)
 	if last > 0 && last < len(events) {
 		events = events[len(events)-last:]
 	}
-	stretch := fmt.Sprintf("the user's last %s", translate.Plural(len(events), "item"))
-	if last == 0 {
-		stretch = fmt.Sprintf("all %s of the user", translate.Plural(len(events), "item"))
-	}
-	s, err := standing(ctx, view, "what goes together with "+stretch, e)
-	if err != nil {
+	if err := r.add(c.standing(ctx, view, standingFacts{Window: len(events), All: last == 0}, e)); err != nil {
 		return ItemResult{}, err
 	}
-	r.Evidence = append(r.Evidence, s)
 	for _, id := range best(task, e, c.told()) {
 		pair, s, err := c.nearest(ctx, view, id, q)
 		if err != nil {
@@ -172,7 +183,7 @@ func (c Config) nearest(ctx context.Context, view tasks.View, id string, q rank.
 	links := rank.ItemCFLinks(cut, view.Task().User, id, q)
 	mine := links[0].Item // one with a score has links
 	back := cut.ItemCF(mine, graph.Query{K: 1, Measure: q.Measure, Support: q.Support, Among: []graph.Item{candidate}, LikedFrom: float32(c.Words.LikedFrom())})
-	pair, err := c.pair(ctx, view, back[0])
+	pair, err := c.pair(ctx, view, back[0], string(q.Measure))
 	if err != nil {
 		return Pair{}, "", err
 	}
@@ -180,27 +191,36 @@ func (c Config) nearest(ctx context.Context, view tasks.View, id string, q rank.
 	if err != nil {
 		return Pair{}, "", err
 	}
+	items, err := records(ctx, view, []string{id, cut.ItemID(mine)})
+	if err != nil {
+		return Pair{}, "", err
+	}
 	pair.Nearest, pair.Links = &near, len(links)
-	s := fmt.Sprintf("%s for %s, nearest %s.", speak(len(links)), pair.Item, near)
-	return pair, s + " " + c.together(view, near, back[0], pair, cut.ItemDegree(mine)), nil
+	s, err := c.Sentences.say(nearestFacts{len(links), pair.Item, near,
+		both(items[0].Categories, items[1].Categories, mostCategories), both(items[0].Creators, items[1].Creators, mostCreators)})
+	if err != nil {
+		return Pair{}, "", err
+	}
+	together, err := c.together(view, near, back[0], pair, cut.ItemDegree(mine))
+	return pair, s + " " + together, err
 }
 
 // together is the sentence of Item-CF.
-func (c Config) together(view tasks.View, of translate.Item, n graph.Neighbour, p Pair, degree int) string {
-	did := c.Words.Did()
-	s := fmt.Sprintf("Users who %s %s also %s %s: %s", did, of, did, p.Item, c.Words.Overlap(n.Shared, degree, n.Lift))
+func (c Config) together(view tasks.View, of translate.Item, n graph.Neighbour, p Pair, degree int) (string, error) {
+	f := togetherFacts{Did: c.Words.Did(), Of: of, Item: p.Item, Shared: n.Shared, Degree: degree, Lift: n.Lift, Thin: n.Shared < translate.Thin}
 	if n.Liked > 0 || rated(view.Cut(), n.Item) {
-		s += "; " + c.Words.Rated(n.Liked, n.Shared)
+		f.Rated = &likedFacts{n.Liked, n.Shared, c.Words.LikedFrom()}
 	}
-	return s + "."
+	return c.Sentences.say(f)
 }
 
-func (c Config) pair(ctx context.Context, view tasks.View, n graph.Neighbour) (Pair, error) {
+func (c Config) pair(ctx context.Context, view tasks.View, n graph.Neighbour, measure string) (Pair, error) {
 	name, err := translate.Name(ctx, view, view.Cut().ItemID(n.Item))
-	return Pair{
-		Item: name, Shared: n.Shared, Liked: n.Liked, Degree: n.Degree,
-		Cosine: translate.Round(n.Cosine), Lift: translate.Round(n.Lift), Score: translate.Round(n.Score),
-	}, err
+	p := Pair{Item: name, Shared: n.Shared, Liked: n.Liked, Degree: n.Degree, Cosine: translate.Round(n.Cosine), Lift: translate.Round(n.Lift)}
+	if measure != string(graph.Cosine) {
+		p.Score = translate.Round(n.Score)
+	}
+	return p, err
 }
 
 // signal names a signal that is measured by another measure than rank's.
@@ -223,17 +243,6 @@ func windowSize(window string) (int, error) {
 	return 0, tools.Inputf(`window of item_cf is neither "all" nor "last:" and a number from 1 to 10000, such as "last:10"`)
 }
 
-// history is what the user has: empty for a view without a user.
-func history(view tasks.View) map[graph.Item]bool {
-	seen := map[graph.Item]bool{}
-	if u, ok := view.Cut().User(view.Task().User); ok {
-		for _, e := range view.Cut().History(u) {
-			seen[e.Item] = true
-		}
-	}
-	return seen
-}
-
 // rated reports whether anybody rated the item, as opposed to taking it.
 func rated(cut *graph.Cut, i graph.Item) bool {
 	for _, e := range cut.Audience(i) {
@@ -242,20 +251,4 @@ func rated(cut *graph.Cut, i graph.Item) bool {
 		}
 	}
 	return false
-}
-
-func plural(users int) string { return translate.Plural(users, "user") }
-
-func nothing(amongst string) string {
-	if amongst == among {
-		return "no candidate"
-	}
-	return "no other item"
-}
-
-func speak(n int) string {
-	if n == 1 {
-		return "1 of them speaks"
-	}
-	return translate.Count(n) + " of them speak"
 }

@@ -3,9 +3,7 @@ package cf
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/graph/rank"
@@ -24,6 +22,8 @@ type userArguments struct {
 type UserResult struct {
 	Evidence   []string         `json:"evidence"`
 	Neighbours *Circle          `json:"neighbours,omitempty"` // absent if there are none
+	Common     []Common         `json:"common,omitempty"`     // what of the user's they most often have
+	Kinds      *Kinds           `json:"kinds,omitempty"`      // what the items have in common
 	Items      []Suggestion     `json:"items"`                // best first; with among: the candidates that sentences are about
 	Rankings   []phase.Evidence `json:"rankings,omitempty"`
 }
@@ -34,6 +34,12 @@ type Circle struct {
 	Least  int     `json:"least_shared"` // items that the user shares with one of them
 	Most   int     `json:"most_shared"`
 	Cosine float64 `json:"nearest_cosine"`
+}
+
+// Common is an item of the user's that near users have too.
+type Common struct {
+	translate.Item
+	Peers int `json:"peers"` // of the nearest users, who have it
 }
 
 // Suggestion is an item that near users have.
@@ -67,8 +73,7 @@ func (c Config) userCF(ctx context.Context, view tasks.View, a userArguments) (U
 	}
 	circle := circleOf(view, user, a.Neighbours)
 	if len(circle.peers) == 0 {
-		r.Evidence = []string{fmt.Sprintf("No user shares 2 or more items with this user before %s: nothing is known from users alike.", translate.Moment(view))}
-		return r, nil
+		return r, r.add(c.Sentences.say(noCircleFacts{translate.Moment(view)}))
 	}
 	if a.Among == "" {
 		for _, s := range cut.UserCF(user, graph.UserQuery{K: a.K, Neighbours: a.Neighbours}) {
@@ -80,6 +85,11 @@ func (c Config) userCF(ctx context.Context, view tasks.View, a userArguments) (U
 	if err := c.tellCircle(ctx, view, user, circle, a, &r); err != nil {
 		return UserResult{}, err
 	}
+	if a.Among == "" {
+		if err := c.tellKinds(ctx, view, suggested, &r); err != nil {
+			return UserResult{}, err
+		}
+	}
 	for i, id := range suggested {
 		s, rated, err := circle.suggestion(ctx, view, id, c.Words.LikedFrom())
 		if err != nil {
@@ -88,7 +98,9 @@ func (c Config) userCF(ctx context.Context, view tasks.View, a userArguments) (U
 		s.Score = translate.Round(scores[id])
 		r.Items = append(r.Items, s)
 		if i < c.told() {
-			r.Evidence = append(r.Evidence, c.suggest(s, rated, len(circle.peers)))
+			if err := r.add(c.suggest(s, rated, len(circle.peers))); err != nil {
+				return UserResult{}, err
+			}
 		}
 	}
 	return r, nil
@@ -141,28 +153,44 @@ func (c circle) suggestion(ctx context.Context, view tasks.View, id string, like
 // share most; among the candidates, how those stand.
 func (c Config) tellCircle(ctx context.Context, view tasks.View, u graph.User, near circle, a userArguments, r *UserResult) error {
 	n := r.Neighbours
-	shared := translate.Count(n.Least)
-	if n.Most > n.Least {
-		shared += " to " + translate.Count(n.Most)
-	}
-	s := fmt.Sprintf("The user %s %s; with the %s nearest to this one it shares %s of them.", c.Words.Did(),
-		translate.Plural(view.Cut().UserDegree(u), "item"), plural(n.Count), shared)
-	if n.Most < translate.Thin {
-		s += fmt.Sprintf(" That is thin: no more than %s in common.", translate.Plural(n.Most, "item"))
-	}
-	r.Evidence = append(r.Evidence, s)
-	if a.Among == among {
-		s, err := standing(ctx, view, fmt.Sprintf("what the %s nearest users %s", translate.Count(n.Count), c.Words.Did()), r.Rankings[0])
-		r.Evidence = append(r.Evidence, s)
+	err := r.add(c.Sentences.say(circleFacts{c.Words.Did(), view.Cut().UserDegree(u), n.Count, n.Least, n.Most, n.Most < translate.Thin}))
+	if err != nil {
 		return err
 	}
-	s, err := c.common(ctx, view, u, near)
-	r.Evidence = append(r.Evidence, s)
+	if a.Among == among {
+		return r.add(c.standing(ctx, view, standingFacts{Circle: n.Count}, r.Rankings[0]))
+	}
+	if r.Common, err = common(ctx, view, u, near); err != nil {
+		return err
+	}
+	return r.add(c.Sentences.say(commonFacts{r.Common, len(near.peers)}))
+}
+
+// add adds a sentence.
+func (r *UserResult) add(sentence string, err error) error {
+	if err == nil {
+		r.Evidence = append(r.Evidence, sentence)
+	}
 	return err
 }
 
-// common names what the circle shares most with the user.
-func (c Config) common(ctx context.Context, view tasks.View, u graph.User, near circle) (string, error) {
+// tellKinds says what the suggested items have in common.
+func (c Config) tellKinds(ctx context.Context, view tasks.View, ids []string, r *UserResult) error {
+	items, err := records(ctx, view, ids)
+	if err != nil {
+		return err
+	}
+	if r.Kinds = kinds(items, 2); r.Kinds == nil {
+		return nil
+	}
+	if r.Kinds = r.Kinds.first(); r.Kinds == nil {
+		return nil
+	}
+	return r.add(c.Sentences.say(kindsFacts(*r.Kinds)))
+}
+
+// common finds what the circle shares most with the user.
+func common(ctx context.Context, view tasks.View, u graph.User, near circle) ([]Common, error) {
 	const most = 3
 	cut := view.Cut()
 	counts := map[graph.Item]int{}
@@ -180,25 +208,22 @@ func (c Config) common(ctx context.Context, view tasks.View, u graph.User, near 
 	slices.SortFunc(mine, func(a, b graph.Event) int {
 		return cmp.Or(cmp.Compare(counts[b.Item], counts[a.Item]), cmp.Compare(cut.ItemID(a.Item), cut.ItemID(b.Item)))
 	})
-	var named []string
+	var shared []Common
 	for _, e := range mine[:min(most, len(mine))] {
 		name, err := translate.Name(ctx, view, cut.ItemID(e.Item))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		named = append(named, fmt.Sprintf("%s (%s of %s)", name, translate.Count(counts[e.Item]), translate.Count(len(near.peers))))
+		shared = append(shared, Common{name, counts[e.Item]})
 	}
-	return "Of what the user has they most often have " + strings.Join(named, ", ") + ".", nil
+	return shared, nil
 }
 
 // suggest is the sentence of User-CF.
-func (c Config) suggest(s Suggestion, rated bool, circle int) string {
-	t := fmt.Sprintf("Of the %s nearest users %s %s %s", translate.Count(circle), translate.Count(s.Peers), c.Words.Did(), s.Item)
+func (c Config) suggest(s Suggestion, rated bool, circle int) (string, error) {
+	f := suggestFacts{Did: c.Words.Did(), Circle: circle, Shared: s.Peers, Item: s.Item, Thin: s.Peers < translate.Thin}
 	if rated {
-		t += "; " + c.Words.Rated(s.Liked, s.Peers)
+		f.Rated = &likedFacts{s.Liked, s.Peers, c.Words.LikedFrom()}
 	}
-	if s.Peers < translate.Thin {
-		t += fmt.Sprintf("; thin: only %s", plural(s.Peers))
-	}
-	return t + "."
+	return c.Sentences.say(f)
 }

@@ -2,7 +2,7 @@
 // user-item graph says into sentences, and what it says of the candidates into
 // evidence.
 //
-//	counts of the graph  ──Words─> "412 of 1,204 (34%), 5.1 times what chance would give"
+//	counts of the graph  ──Count, Percent, Times─> "412 of 1,204 (34%), 5.1 times what chance would give"
 //	scores of a signal   ──Rank──> item_cf: c09:9=0.1234 c03:9=0.09 ...
 //
 // The words say what an edge says and no more: "also rated" where the log
@@ -16,7 +16,6 @@
 package translate
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -64,23 +63,6 @@ func (w Words) LikedFrom() float64 {
 		return 4
 	}
 	return w.Liked
-}
-
-// Overlap tells how many of an item's users have another one, against chance:
-// "412 of 1,204 (34%), 5.1 times what chance would give", and says so where the
-// signal is thin.
-func (w Words) Overlap(shared, degree int, lift float64) string {
-	s := fmt.Sprintf("%s of %s (%s), %s times what chance would give", Count(shared), Count(degree), Percent(shared, degree), Times(lift))
-	if shared < Thin {
-		s += fmt.Sprintf("; thin: only %s in common", Plural(shared, "user"))
-	}
-	return s
-}
-
-// Rated tells how many of some users rated a thing at or above the bound:
-// "350 of the 412 rated it 4 or more".
-func (w Words) Rated(liked, of int) string {
-	return fmt.Sprintf("%s of the %s rated it %s or more", Count(liked), Count(of), Number(w.LikedFrom()))
 }
 
 // Count writes a number with commas between the thousands: "1,204".
