@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"time"
 	"unicode/utf8"
@@ -19,33 +18,54 @@ import (
 // candidates.
 const maxLine = 1 << 20
 
-// Lines reads JSON lines: one value of type T per line, decoded strictly. An
-// unknown field, a second value on the line, bytes that are not UTF-8, an empty
-// line or a line over 1 MiB is an error that names the line, counted from 1. It
-// streams, and stops after the first error.
-func Lines[T any](r io.Reader) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var zero T
-		in := bufio.NewScanner(r)
-		in.Buffer(nil, maxLine)
-		line := 0
-		for in.Scan() {
-			line++
-			v, err := decode[T](in.Bytes())
-			if err != nil {
-				yield(zero, fmt.Errorf("line %d: %w", line, err))
-				return
-			}
-			if !yield(v, nil) {
-				return
-			}
-		}
-		if err := in.Err(); errors.Is(err, bufio.ErrTooLong) {
-			yield(zero, fmt.Errorf("line %d: longer than %d bytes", line+1, maxLine))
-		} else if err != nil {
-			yield(zero, fmt.Errorf("after line %d: %w", line, err))
-		}
+// ReadLines reads a file of JSON lines into memory: one value of type T per
+// line, decoded strictly, with an id of its own. Errors name the file and the
+// line, counted from 1: an unknown field, a second value on the line, bytes that
+// are not UTF-8, an empty line or one over 1 MiB, an id that was there before,
+// or what Check says. A file without any line is an error too.
+func ReadLines[T interface{ Check() error }](path string, id func(T) string) ([]T, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
+	defer f.Close()
+	all, err := readLines(f, id)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return all, nil
+}
+
+func readLines[T interface{ Check() error }](r io.Reader, id func(T) string) ([]T, error) {
+	var all []T
+	lines := make(map[string]int) // by id
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, maxLine)
+	line := 0
+	for in.Scan() {
+		line++
+		v, err := decode[T](in.Bytes())
+		if err == nil {
+			err = v.Check()
+		}
+		if err == nil && lines[id(v)] > 0 {
+			err = fmt.Errorf("%s is on line %d already", id(v), lines[id(v)])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		lines[id(v)] = line
+		all = append(all, v)
+	}
+	switch err := in.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("line %d: longer than %d bytes", line+1, maxLine)
+	case err != nil:
+		return nil, fmt.Errorf("after line %d: %w", line, err)
+	case line == 0:
+		return nil, errors.New("empty: want JSON lines")
+	}
+	return all, nil
 }
 
 func decode[T any](line []byte) (v T, err error) {
@@ -68,55 +88,20 @@ func decode[T any](line []byte) (v T, err error) {
 	return v, nil
 }
 
-// Read reads a task file: JSON lines, each a [Task] that passes [Task.Check],
-// no id twice. Errors name the line. It streams, and stops after the first
-// error.
-func Read(r io.Reader) iter.Seq2[Task, error] {
-	return func(yield func(Task, error) bool) {
-		lines := make(map[string]int)
-		for t, err := range Lines[Task](r) {
-			line := len(lines) + 1
-			if err == nil {
-				if err = t.Check(); err == nil && lines[t.ID] > 0 {
-					err = fmt.Errorf("task %s is on line %d already", t.ID, lines[t.ID])
-				}
-				if err != nil {
-					err = fmt.Errorf("line %d: %w", line, err)
-				}
-			}
-			if err != nil {
-				yield(Task{}, err)
-				return
-			}
-			lines[t.ID] = line
-			t.AsOf = t.AsOf.UTC()
-			if !yield(t, nil) {
-				return
-			}
-		}
-	}
-}
-
-// ReadFile reads a whole task file into memory. Errors name the file and the
-// line; a file without any task is an error.
+// ReadFile reads a task file: lines, as [ReadLines] has them, each a [Task]
+// that passes [Task.Check].
 func ReadFile(path string) ([]Task, error) {
-	f, err := os.Open(path)
+	all, err := ReadLines(path, taskID)
 	if err != nil {
 		return nil, fmt.Errorf("tasks: %w", err)
 	}
-	defer f.Close()
-	var all []Task
-	for t, err := range Read(f) {
-		if err != nil {
-			return nil, fmt.Errorf("tasks %s: %w", path, err)
-		}
-		all = append(all, t)
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("tasks %s: the file holds no task", path)
+	for i := range all {
+		all[i].AsOf = all[i].AsOf.UTC()
 	}
 	return all, nil
 }
+
+func taskID(t Task) string { return t.ID }
 
 // Write writes one task as a line. Its moment is written in UTC and in whole
 // seconds.
@@ -125,7 +110,7 @@ func Write(w io.Writer, t Task) error {
 	return WriteLine(w, t)
 }
 
-// WriteLine writes v as one line of compact JSON, as [Lines] reads it.
+// WriteLine writes v as one line of compact JSON, as [ReadLines] reads it.
 func WriteLine(w io.Writer, v any) error {
 	b, err := message.Marshal(v)
 	if err != nil {

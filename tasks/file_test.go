@@ -54,7 +54,7 @@ func TestReadNamesTheLine(t *testing.T) {
 		"not JSON":         {"userId,movieId\n", "line 1: invalid character"},
 		"empty line":       {good + "\n" + good, "line 2: empty"},
 		"two values":       {strings.TrimSpace(good) + good, "line 1: more than one JSON value"},
-		"twice":            {good + good, "line 2: task a is on line 1 already"},
+		"twice":            {good + good, "line 2: a is on line 1 already"},
 		"one candidate":    {`{"id":"a","user":"u","as_of":"2018-01-01T00:00:00Z","candidates":["x"]}`, "line 1: task a has 1 candidates"},
 		"candidate twice":  {strings.Replace(good, `"y"`, `"x"`, 1), `line 1: task a: candidate "x"`},
 		"no moment":        {`{"id":"a","user":"u","candidates":["x","y"]}`, "line 1: task a has no as_of"},
@@ -64,15 +64,8 @@ func TestReadNamesTheLine(t *testing.T) {
 		"number for an id": {strings.Replace(good, `"id":"a"`, `"id":7`, 1), "line 1: json: cannot unmarshal number"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var last error
-			for _, err := range Read(strings.NewReader(tc.in)) {
-				if last != nil {
-					t.Fatal("reading went on after an error")
-				}
-				last = err
-			}
-			if last == nil || !strings.Contains(last.Error(), tc.want) {
-				t.Errorf("error %v, want %q", last, tc.want)
+			if _, err := readLines(strings.NewReader(tc.in), taskID); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q", err, tc.want)
 			}
 		})
 	}
@@ -83,7 +76,7 @@ func TestReadFileNamesTheFile(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), "empty.jsonl: the file holds no task") {
+	if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), "empty.jsonl: empty") {
 		t.Errorf("empty file: %v", err)
 	}
 	if _, err := ReadFile(path + "x"); err == nil {
@@ -95,17 +88,21 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"id":"a","user":"u","as_of":"2018-01-01T00:00:00Z","candidates":["x","y"]}`))
 	f.Add([]byte("{}\n{}"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		for task, err := range Read(bytes.NewReader(in)) {
-			if err != nil {
-				return
-			}
+		all, err := readLines(bytes.NewReader(in), taskID)
+		if err != nil {
+			return
+		}
+		var buf bytes.Buffer
+		for _, task := range all {
 			if err := task.Check(); err != nil {
 				t.Fatalf("accepted a bad task: %v", err)
 			}
-			var buf bytes.Buffer
 			if err := Write(&buf, task); err != nil {
 				t.Fatalf("cannot write what was read: %v", err)
 			}
+		}
+		if again, err := readLines(&buf, taskID); err != nil || len(again) != len(all) {
+			t.Fatalf("of %d tasks, %d were read again: %v", len(all), len(again), err)
 		}
 	})
 }

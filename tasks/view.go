@@ -40,11 +40,11 @@ type Review struct {
 type ReviewQuery struct {
 	User, Item string    // "" means any; not both empty
 	Before     time.Time // strictly
-	Limit      int       // the latest first
+	Limit      int       // the latest first; 0: as many as the catalog gives at most
 }
 
 // Catalog is the descriptive side of a data set. It is safe for concurrent
-// use. It need not cut anything at a moment except reviews: [View] sees to the
+// use, and what it returns must not be changed. It need not cut anything at a moment except reviews: [View] sees to the
 // rest.
 type Catalog interface {
 	// Item and User report false where the id is unknown.
@@ -104,12 +104,6 @@ func (v View) Item(ctx context.Context, id string) (Item, error) {
 	return clean(item), nil
 }
 
-// Known reports whether the item is in the catalog.
-func (v View) Known(ctx context.Context, id string) (bool, error) {
-	_, ok, err := v.catalog.Item(ctx, id)
-	return ok, err
-}
-
 // User returns what the catalog says of a user, its texts made inert.
 func (v View) User(ctx context.Context, id string) (User, error) {
 	user, ok, err := v.catalog.User(ctx, id)
@@ -130,7 +124,7 @@ func (v View) Reviews(ctx context.Context, user, item string, limit int) ([]Revi
 	if err != nil {
 		return nil, fmt.Errorf("reviews of user %q, item %q: %w", user, item, err)
 	}
-	kept := reviews[:0]
+	var kept []Review
 	for _, r := range reviews {
 		if r.Time.Before(v.task.AsOf) {
 			r.Text = phase.Clean(r.Text)

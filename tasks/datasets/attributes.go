@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"unique"
 )
 
 // Attributes is what the catalog says of all items, held in memory: categories
@@ -28,7 +29,6 @@ func (d *Dataset) Attributes(ctx context.Context) (*Attributes, error) {
 	}
 	defer rows.Close()
 	a := &Attributes{map[string][]string{}, map[string]int{}}
-	names := map[string]string{} // one copy of each category's name
 	for rows.Next() {
 		var id, list string
 		var year int
@@ -40,10 +40,7 @@ func (d *Dataset) Attributes(ctx context.Context) (*Attributes, error) {
 			return nil, fmt.Errorf("catalog: item %s: %w", id, err)
 		}
 		for i, c := range categories {
-			if _, ok := names[c]; !ok {
-				names[c] = c
-			}
-			categories[i] = names[c]
+			categories[i] = unique.Make(c).Value() // one copy of each name
 		}
 		if len(categories) > 0 {
 			a.categories[id] = categories

@@ -15,15 +15,14 @@ import (
 	"github.com/mars-rec/mars/tasks"
 )
 
-// MaxReviews is the most reviews that one query returns; a limit of 0 asks for
-// as many.
-const MaxReviews = 1000
+// maxReviews is the most reviews that one query returns.
+const maxReviews = 1000
 
 // catalog reads the SQLite file of a data set. It implements [tasks.Catalog]
 // and is safe for concurrent use.
 type catalog struct {
 	db    *sql.DB
-	items memo[tasks.Item]
+	items memo
 
 	item, user, numbered   *sql.Stmt // numbered: the id of the item with a number in the words
 	ofUser, ofItem, ofBoth *sql.Stmt
@@ -61,7 +60,7 @@ func openCatalog(path string) (*catalog, error) {
 // Item implements [tasks.Catalog].
 func (c *catalog) Item(ctx context.Context, id string) (tasks.Item, bool, error) {
 	if item, ok := c.items.get(id); ok {
-		return cloneItem(item), true, nil
+		return item, true, nil
 	}
 	item := tasks.Item{ID: id}
 	var categories, creators string
@@ -75,8 +74,8 @@ func (c *catalog) Item(ctx context.Context, id string) (tasks.Item, bool, error)
 	if err := errors.Join(json.Unmarshal([]byte(categories), &item.Categories), json.Unmarshal([]byte(creators), &item.Creators)); err != nil {
 		return tasks.Item{}, false, fmt.Errorf("catalog: item %s: %w", id, err)
 	}
-	c.items.put(id, item, len(item.Title)+len(categories)+len(creators)+len(item.Text))
-	return cloneItem(item), true, nil
+	c.items.put(item)
+	return item, true, nil
 }
 
 // User implements [tasks.Catalog].
@@ -92,12 +91,12 @@ func (c *catalog) User(ctx context.Context, id string) (tasks.User, bool, error)
 	return user, true, nil
 }
 
-// Reviews implements [tasks.Catalog]: at most [MaxReviews], the latest first;
+// Reviews implements [tasks.Catalog]: at most 1,000, the latest first;
 // those of the same second in the order of the other side's id.
 func (c *catalog) Reviews(ctx context.Context, q tasks.ReviewQuery) ([]tasks.Review, error) {
 	limit := q.Limit
-	if limit <= 0 || limit > MaxReviews {
-		limit = MaxReviews
+	if limit <= 0 || limit > maxReviews {
+		limit = maxReviews
 	}
 	// Source times are cut to whole seconds, so a review of the second in which
 	// Before lies may be later than it: Unix rounds down, which hides it.

@@ -17,7 +17,6 @@ import (
 // collector is the [formats.Sink] of an import. It holds ids and numbers only: texts
 // of items go to the spool, texts of reviews to the catalog.
 type collector struct {
-	ctx     context.Context // of the one import that it serves
 	items   *spool
 	catalog *catalogWriter
 
@@ -60,8 +59,8 @@ func (n *numbering) of(id string) uint32 {
 	return k
 }
 
-func newCollector(ctx context.Context, items *spool, catalog *catalogWriter) *collector {
-	c := &collector{ctx: ctx, items: items, catalog: catalog,
+func newCollector(items *spool, catalog *catalogWriter) *collector {
+	c := &collector{items: items, catalog: catalog,
 		records: map[uint32]int64{}, names: map[uint32]string{}}
 	c.counts.Dropped = map[formats.Reason]int{}
 	for _, r := range []formats.Reason{formats.BadTime, formats.BadRating, formats.BadID, UnknownItem, DuplicatePair} {
@@ -96,11 +95,6 @@ func (c *collector) User(user tasks.User) error {
 func (c *collector) Interaction(in graph.Interaction, review string) error {
 	c.pending.interactions++
 	c.counts.Rows++
-	if c.counts.Rows&0xfff == 0 {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-	}
 	if len(c.records) > 0 {
 		k, ok := c.itemIDs.number[in.Item]
 		if _, described := c.records[k]; !ok || !described {
@@ -154,11 +148,11 @@ func (c *collector) settle() (dropped []int) {
 }
 
 // log yields the interactions that stay.
-func (c *collector) log() iter.Seq2[graph.Interaction, error] {
+func (c *collector) log(ctx context.Context) iter.Seq2[graph.Interaction, error] {
 	return func(yield func(graph.Interaction, error) bool) {
 		for k, e := range c.rows {
-			if k&0xfff == 0 && c.ctx.Err() != nil {
-				yield(graph.Interaction{}, c.ctx.Err())
+			if k&0xfff == 0 && ctx.Err() != nil {
+				yield(graph.Interaction{}, ctx.Err())
 				return
 			}
 			in := graph.Interaction{User: c.userIDs.ids[e.user], Item: c.itemIDs.ids[e.item], Time: e.time, Rating: e.rating}
@@ -171,7 +165,7 @@ func (c *collector) log() iter.Seq2[graph.Interaction, error] {
 
 // describe writes items and users to the catalog in the order of their ids and
 // counts them. With wider, items that nobody took are left out.
-func (c *collector) describe(wider bool) error {
+func (c *collector) describe(ctx context.Context, wider bool) error {
 	taken := make([]bool, len(c.itemIDs.ids))
 	active := make([]bool, len(c.userIDs.ids))
 	for _, e := range c.rows {
@@ -179,8 +173,8 @@ func (c *collector) describe(wider bool) error {
 	}
 	c.counts.ItemRecords, c.counts.UserRecords = len(c.records), len(c.names)
 	for n, id := range slices.Sorted(maps.Keys(c.itemIDs.number)) {
-		if n&0xff == 0 && c.ctx.Err() != nil {
-			return c.ctx.Err()
+		if n&0xff == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
 		k := c.itemIDs.number[id]
 		switch {
@@ -204,8 +198,8 @@ func (c *collector) describe(wider bool) error {
 		c.counts.Items++
 	}
 	for n, id := range slices.Sorted(maps.Keys(c.userIDs.number)) {
-		if n&0xff == 0 && c.ctx.Err() != nil {
-			return c.ctx.Err()
+		if n&0xff == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
 		k := c.userIDs.number[id]
 		if _, described := c.names[k]; active[k] {

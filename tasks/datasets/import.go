@@ -103,7 +103,7 @@ func assemble(ctx context.Context, s *staging, reader formats.Reader, source str
 		return Manifest{}, err
 	}
 	defer catalog.abandon()
-	c := newCollector(ctx, spool, catalog)
+	c := newCollector(spool, catalog)
 	opts := formats.Options{Columns: cfg.Columns, TimeLayout: cfg.TimeLayout,
 		Progress: func(done, total int64) { tell(StageRead, done, total) }}
 	if err := reader.Read(ctx, source, opts, c); err != nil {
@@ -115,7 +115,7 @@ func assemble(ctx context.Context, s *staging, reader formats.Reader, source str
 	}
 
 	tell(StageGraph, 0, 0)
-	if err := saveGraph(s.path(graphFile), c); err != nil {
+	if err := saveGraph(ctx, s.path(graphFile), c); err != nil {
 		return Manifest{}, err
 	}
 	tell(StageCatalog, 0, 0)
@@ -124,7 +124,7 @@ func assemble(ctx context.Context, s *staging, reader formats.Reader, source str
 			return Manifest{}, err
 		}
 	}
-	if err := c.describe(reader.Wider); err != nil {
+	if err := c.describe(ctx, reader.Wider); err != nil {
 		return Manifest{}, err
 	}
 	reviews, content, err := catalog.finish(ctx)
@@ -165,8 +165,8 @@ func assemble(ctx context.Context, s *staging, reader formats.Reader, source str
 	return m, err
 }
 
-func saveGraph(path string, c *collector) error {
-	g, err := graph.Build(c.log())
+func saveGraph(ctx context.Context, path string, c *collector) error {
+	g, err := graph.Build(c.log(ctx))
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/mars-rec/mars/tasks"
@@ -10,42 +9,40 @@ import (
 // memoBytes bounds what a memo holds, per generation.
 const memoBytes = 32 << 20
 
-// memo remembers values by id within bounds of memory: two generations, of
-// which the older is forgotten when the younger is full. The zero value is
-// ready; it is safe for concurrent use.
-type memo[V any] struct {
+// memo remembers items within bounds of memory: two generations, of which the
+// older is forgotten when the younger is full. A look into the file takes thirty
+// times as long. The zero value is ready; it is safe for concurrent use.
+type memo struct {
 	mu         sync.Mutex
-	young, old map[string]V
-	bytes      int // of the young generation, as told by the callers of put
+	young, old map[string]tasks.Item
+	bytes      int // of the young generation, about
 }
 
-// get returns the value of an id. One that is found among the old stays there:
-// after it is forgotten it is read once more.
-func (m *memo[V]) get(id string) (V, bool) {
+// get returns an item. One that is found among the old stays there: after it is
+// forgotten it is read once more.
+func (m *memo) get(id string) (tasks.Item, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if v, ok := m.young[id]; ok {
-		return v, true
+	if item, ok := m.young[id]; ok {
+		return item, true
 	}
-	v, ok := m.old[id]
-	return v, ok
+	item, ok := m.old[id]
+	return item, ok
 }
 
-// put remembers a value of about so many bytes.
-func (m *memo[V]) put(id string, v V, bytes int) {
-	const overhead = 256 // of a map entry and the value's own fields, roughly
+// put remembers an item.
+func (m *memo) put(item tasks.Item) {
+	bytes := 256 + len(item.ID) + len(item.Title) + len(item.Text) // of a map entry and the item's own fields, roughly
+	for _, names := range [][]string{item.Categories, item.Creators} {
+		for _, name := range names {
+			bytes += 16 + len(name)
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.young == nil || m.bytes > memoBytes {
-		m.young, m.old, m.bytes = map[string]V{}, m.young, 0
+		m.young, m.old, m.bytes = map[string]tasks.Item{}, m.young, 0
 	}
-	m.young[id] = v
-	m.bytes += bytes + len(id) + overhead
-}
-
-// cloneItem returns an item whose lists the caller may change.
-func cloneItem(item tasks.Item) tasks.Item {
-	item.Categories = slices.Clone(item.Categories)
-	item.Creators = slices.Clone(item.Creators)
-	return item
+	m.young[item.ID] = item
+	m.bytes += bytes
 }

@@ -23,8 +23,6 @@ package gold
 import (
 	"fmt"
 	"io"
-	"iter"
-	"os"
 	"slices"
 
 	"github.com/mars-rec/mars/tasks"
@@ -82,53 +80,18 @@ func (c Case) Check() error {
 	return nil
 }
 
-// Read reads a gold file: JSON lines, each a [Gold] that passes [Gold.Check],
-// no id twice. Errors name the line. It streams, and stops after the first
-// error.
-func Read(r io.Reader) iter.Seq2[Gold, error] {
-	return func(yield func(Gold, error) bool) {
-		lines := make(map[string]int)
-		for g, err := range tasks.Lines[Gold](r) {
-			line := len(lines) + 1
-			if err == nil {
-				if err = g.Check(); err == nil && lines[g.ID] > 0 {
-					err = fmt.Errorf("gold %s is on line %d already", g.ID, lines[g.ID])
-				}
-				if err != nil {
-					err = fmt.Errorf("line %d: %w", line, err)
-				}
-			}
-			if err != nil {
-				yield(Gold{}, err)
-				return
-			}
-			lines[g.ID] = line
-			if !yield(g, nil) {
-				return
-			}
-		}
-	}
-}
-
-// ReadFile reads a whole gold file into memory, by task id. Errors name the
-// file and the line; a file without any gold is an error.
+// ReadFile reads a gold file, by task id: lines, as [tasks.ReadLines] has them,
+// each a [Gold] that passes [Gold.Check].
 func ReadFile(path string) (map[string]Gold, error) {
-	f, err := os.Open(path)
+	all, err := tasks.ReadLines(path, func(g Gold) string { return g.ID })
 	if err != nil {
 		return nil, fmt.Errorf("gold: %w", err)
 	}
-	defer f.Close()
-	all := make(map[string]Gold)
-	for g, err := range Read(f) {
-		if err != nil {
-			return nil, fmt.Errorf("gold %s: %w", path, err)
-		}
-		all[g.ID] = g
+	byID := make(map[string]Gold, len(all))
+	for _, g := range all {
+		byID[g.ID] = g
 	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("gold %s: the file holds no gold", path)
-	}
-	return all, nil
+	return byID, nil
 }
 
 // Write writes one gold as a line.

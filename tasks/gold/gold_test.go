@@ -40,18 +40,18 @@ func TestReadNamesTheLine(t *testing.T) {
 	const good = `{"id":"a","gold":["x"]}` + "\n"
 	for name, tc := range map[string]struct{ in, want string }{
 		"a task":     {good + `{"id":"b","user":"u"}`, `line 2: json: unknown field "user"`},
-		"twice":      {good + good, "line 2: gold a is on line 1 already"},
+		"twice":      {good + good, "gold.jsonl: line 2: a is on line 1 already"},
 		"no item":    {`{"id":"a","gold":[]}`, "line 1: gold a has no item"},
 		"item twice": {`{"id":"a","gold":["x","x"]}`, `line 1: gold a: item "x"`},
 		"no id":      {`{"gold":["x"]}`, "line 1: gold has no id"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var last error
-			for _, err := range Read(strings.NewReader(tc.in)) {
-				last = err
+			path := filepath.Join(t.TempDir(), "gold.jsonl")
+			if err := os.WriteFile(path, []byte(tc.in), 0o600); err != nil {
+				t.Fatal(err)
 			}
-			if last == nil || !strings.Contains(last.Error(), tc.want) {
-				t.Errorf("error %v, want %q", last, tc.want)
+			if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q", err, tc.want)
 			}
 		})
 	}

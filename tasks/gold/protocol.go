@@ -50,8 +50,8 @@ type Config struct {
 	Limit      int        `json:"limit,omitempty"` // at most so many users, drawn by the seed; 0: all
 }
 
-// MaxCandidates bounds the candidates of a task.
-const MaxCandidates = 1000
+// maxCandidates bounds the candidates of a task.
+const maxCandidates = 1000
 
 // Check reports what is wrong with the configuration, if anything.
 func (c Config) Check() error {
@@ -74,8 +74,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("unknown negatives %q: want uniform or popular", c.Negatives)
 	case c.Pool != Available && c.Pool != AllItems:
 		return c, fmt.Errorf("unknown pool %q: want available or all", c.Pool)
-	case c.Candidates < 2 || c.Candidates > MaxCandidates:
-		return c, fmt.Errorf("%d candidates: want 2 to %d", c.Candidates, MaxCandidates)
+	case c.Candidates < 2 || c.Candidates > maxCandidates:
+		return c, fmt.Errorf("%d candidates: want 2 to %d", c.Candidates, maxCandidates)
 	case c.MinHistory < 1 || c.MinWindow < 1 || c.PerUser < 1 || c.ColdDegree < 0 || c.Limit < 0:
 		return c, fmt.Errorf("a minimum under 1, or a negative bound or limit")
 	case !c.After.IsZero() && !c.Before.IsZero() && !c.After.Before(c.Before):
@@ -139,13 +139,13 @@ type draft struct {
 	asOf     time.Time
 }
 
-func (d draft) id() string { return TaskID(d.scenario, d.userID, d.nth) }
+func (d draft) id() string { return taskID(d.scenario, d.userID, d.nth) }
 
-// TaskID returns the id of a user's task in a scenario: both joined by a dash,
+// taskID returns the id of a user's task in a scenario: both joined by a dash,
 // the user escaped as in a URL's path, so that ids are readable and distinct. A
 // task of an earlier moment than the user's last ends in a comma, which is
 // escaped in users, and how many moments there are from it on.
-func TaskID(s Scenario, user string, nth int) string {
+func taskID(s Scenario, user string, nth int) string {
 	id := string(s) + "-" + url.PathEscape(user)
 	if nth > 1 {
 		id += fmt.Sprintf(",%d", nth)
@@ -234,10 +234,10 @@ func (h *history) moment(g *graph.Graph, d draft, before, tied []graph.Event, ta
 	d.truth = h.place[truth]
 	f := facts{history: len(before), degree: g.At(d.asOf).ItemDegree(truth)}
 	for _, e := range before {
-		if !e.Time.Before(d.asOf.Add(-LongWindow)) {
+		if !e.Time.Before(d.asOf.Add(-longWindow)) {
 			f.long++
 		}
-		if !e.Time.Before(d.asOf.Add(-ShortWindow)) {
+		if !e.Time.Before(d.asOf.Add(-shortWindow)) {
 			f.short++
 		}
 	}

@@ -350,7 +350,7 @@ func TestParseScenarios(t *testing.T) {
 
 func TestTaskIDsAreReadableAndDistinct(t *testing.T) {
 	for user, want := range map[string]string{"42": "classic-42", "a/b": "classic-a%2Fb", "a%2Fb": "classic-a%252Fb", "é x": "classic-%C3%A9%20x"} {
-		if got := TaskID(Classic, user, 1); got != want {
+		if got := taskID(Classic, user, 1); got != want {
 			t.Errorf("user %q: %s, want %s", user, got, want)
 		}
 	}

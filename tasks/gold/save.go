@@ -33,8 +33,8 @@ type Digest struct {
 	SHA256 string `json:"sha256"`
 }
 
-// RecipePath returns where the recipe of a task file lies: beside it.
-func RecipePath(tasksPath string) string { return tasksPath + ".recipe.json" }
+// recipePath returns where the recipe of a task file lies: beside it.
+func recipePath(tasksPath string) string { return tasksPath + ".recipe.json" }
 
 // Save writes the set's tasks and gold to two files, and the recipe beside the
 // tasks. Dataset and data are what the recipe says of the data set; the rest it
@@ -62,7 +62,7 @@ func (s *Set) Save(tasksPath, goldPath string, recipe Recipe) (Recipe, error) {
 		return recipe, err
 	}
 	recipe.Tasks, recipe.Gold = task.digest, gold.digest
-	about, err := stage(RecipePath(tasksPath), func(w io.Writer) error {
+	about, err := stage(recipePath(tasksPath), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")

@@ -37,7 +37,7 @@ func TestSave(t *testing.T) {
 	if !reflect.DeepEqual(back, set.Cases) {
 		t.Errorf("read back\n%+v\nwrote\n%+v", back, set.Cases)
 	}
-	text, err := os.ReadFile(RecipePath(tasksPath))
+	text, err := os.ReadFile(recipePath(tasksPath))
 	if err != nil {
 		t.Fatal(err)
 	}

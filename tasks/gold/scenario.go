@@ -33,8 +33,8 @@ const (
 
 // The windows of the evolving-interest scenarios.
 const (
-	LongWindow  = 90 * 24 * time.Hour
-	ShortWindow = 7 * 24 * time.Hour
+	longWindow  = 90 * 24 * time.Hour
+	shortWindow = 7 * 24 * time.Hour
 )
 
 // ParseScenarios reads a comma-separated list of scenarios. "all" stands for

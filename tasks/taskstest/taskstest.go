@@ -86,7 +86,7 @@ func (c *catalog) User(_ context.Context, id string) (tasks.User, bool, error) {
 func (c *catalog) Reviews(_ context.Context, q tasks.ReviewQuery) ([]tasks.Review, error) {
 	var found []tasks.Review
 	for _, r := range c.reviews {
-		if len(found) >= q.Limit {
+		if q.Limit > 0 && len(found) >= q.Limit {
 			break
 		}
 		if (q.User == "" || q.User == r.User) && (q.Item == "" || q.Item == r.Item) && r.Time.Before(q.Before) {
