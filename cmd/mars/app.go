@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -29,16 +28,16 @@ const (
 
 // app is what every command works with.
 type app struct {
-	stdin          io.Reader
 	stdout, stderr io.Writer // data goes to stdout, messages to stderr
 	now            func() time.Time
 	json           bool // --json: data as JSON, errors too
+	guided         bool // by the demo, which goes on by itself
 	drain          atomic.Pointer[chan struct{}]
 }
 
 // run is the whole program; it returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, now func() time.Time) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: now}
+	a := &app{stdout: stdout, stderr: stderr, now: now}
 	ctx, stop := a.interrupts(ctx)
 	defer stop()
 	root := a.root()
@@ -87,11 +86,11 @@ func (a *app) interrupts(ctx context.Context) (context.Context, func()) {
 }
 
 // draining makes the first interrupt close the returned channel instead of
-// cancelling the command.
-func (a *app) draining() <-chan struct{} {
-	drain := make(chan struct{})
-	a.drain.Store(&drain)
-	return drain
+// cancelling the command, until release is called.
+func (a *app) draining() (drain <-chan struct{}, release func()) {
+	c := make(chan struct{})
+	a.drain.Store(&c)
+	return c, func() { a.drain.Store(nil) }
 }
 
 // fault is an error with what the command line adds to it.
@@ -109,10 +108,14 @@ func hinted(err error, hint string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	return &fault{err: err, hint: fmt.Sprintf(hint, args...)}
+	f := &fault{err: err, hint: fmt.Sprintf(hint, args...)}
+	if inner := (*fault)(nil); errors.As(err, &inner) {
+		f.kind = inner.kind
+	}
+	return f
 }
 
-// usagef is an error of the command line.
+// usagef is an error of the command line or of a configuration file.
 func usagef(format string, args ...any) error {
 	return &fault{err: fmt.Errorf(format, args...), kind: "usage"}
 }
@@ -135,58 +138,70 @@ func (a *app) report(err error) int {
 		code, kind = exitGate, f.kind
 	}
 	text := oneLine(err.Error())
+	if errors.Is(err, context.Canceled) {
+		text = "interrupted: " + text
+	}
+	hint := oneLine(f.hint)
 	if a.json {
-		b, _ := message.Marshal(map[string]any{"error": map[string]string{"kind": kind, "message": text, "hint": f.hint}})
+		b, _ := message.Marshal(map[string]any{"error": map[string]string{"kind": kind, "message": text, "hint": hint}})
 		fmt.Fprintln(a.stderr, string(b))
 		return code
 	}
-	if f.hint != "" {
-		text += "; " + f.hint
+	if hint != "" {
+		text += "; " + hint
 	}
 	fmt.Fprintln(a.stderr, "mars:", text)
 	return code
 }
 
-// oneLine joins lines and shows control characters, which an error may carry
-// from foreign data, instead of sending them to the terminal.
-func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-	return printable(s)
-}
-
-// printable replaces what a terminal would obey by what it can show.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && (r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0)) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
 // print writes a command's data: v as one line of JSON with --json, otherwise
-// what text writes.
+// what text writes, made safe for a terminal.
 func (a *app) print(v any, text func(w io.Writer)) error {
-	if !a.json {
-		text(a.stdout)
-		return nil
+	if a.json {
+		return a.printJSON(v)
 	}
-	return a.printJSON(v)
+	s := &screen{w: a.stdout}
+	text(s)
+	return s.err
 }
 
-// printJSON writes one line of JSON.
+// printJSON writes one line of JSON. What a terminal would obey can only stand
+// in its strings, where the escape of [printable] is JSON's own.
 func (a *app) printJSON(v any) error {
 	b, err := message.Marshal(v)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(a.stdout, string(b))
+	_, err = fmt.Fprintln(a.stdout, printable(string(b)))
 	return err
 }
 
 // notef writes a message for the person at the terminal.
 func (a *app) notef(format string, args ...any) {
-	fmt.Fprintf(a.stderr, format+"\n", args...)
+	fmt.Fprintln(a.stderr, printable(fmt.Sprintf(format, args...)))
+}
+
+// tellNotes tells what was noticed on the way, and how much more of it the files
+// have that were written.
+func (a *app) tellNotes(notes []string) {
+	const most = 10
+	if a.json {
+		return // the data have them
+	}
+	for i, note := range notes {
+		if i == most {
+			a.notef("note: %d more of %d notes are in what was written", len(notes)-i, len(notes))
+			return
+		}
+		a.notef("note: %s", note)
+	}
+}
+
+// next ends a command by naming the one that comes next.
+func (a *app) next(format string, args ...any) {
+	if !a.json && !a.guided {
+		a.notef("next: "+format, args...)
+	}
 }
 
 // terminal reports whether w is one.
@@ -220,9 +235,12 @@ func readJSON(path string, v any) error {
 }
 
 // exactly checks the number of positional arguments and names them in the error.
-func exactly(names ...string) cobra.PositionalArgs {
+func exactly(names ...string) cobra.PositionalArgs { return between(len(names), names...) }
+
+// between is like [exactly], where only the first least arguments must be there.
+func between(least int, names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) < len(names) {
+		if len(args) < least {
 			return usagef("%s: %s is missing: usage: %s", c.CommandPath(), names[len(args)], c.UseLine())
 		}
 		if len(args) > len(names) {
@@ -230,4 +248,14 @@ func exactly(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// need checks that flags that a command cannot do without are given.
+func need(c *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		if f := c.Flags().Lookup(name); f.Value.String() == "" {
+			return hinted(usagef("--%s is missing: %s", name, f.Usage), "see %s --help", c.CommandPath())
+		}
+	}
+	return nil
 }

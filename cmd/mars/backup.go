@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mars-rec/mars/trajectories/store"
 )
 
 func backupCommand(a *app) *cobra.Command {
@@ -21,10 +19,10 @@ beside it. The store may be written to meanwhile. To copy the files of a store
 that is being written to by other means loses what is in its log.`),
 		Example: "  mars backup run.db run-1.db",
 		Args:    exactly("RUN.DB", "TO"),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			st, err := store.Open(c.Context(), args[0], store.Config{ReadOnly: true})
+		RunE: func(c *cobra.Command, args []string) error {
+			st, err := openStore(c.Context(), args[0])
 			if err != nil {
-				return storeError(err)
+				return err
 			}
 			defer st.Close()
 			if err := st.Backup(c.Context(), args[1]); err != nil {
@@ -34,12 +32,15 @@ that is being written to by other means loses what is in its log.`),
 			if err != nil {
 				return err
 			}
-			return a.print(struct {
+			copied := struct {
 				Backup string `json:"backup"`
 				Bytes  int64  `json:"bytes"`
-			}{args[1], info.Size()}, func(w io.Writer) {
-				fmt.Fprintf(w, "%s: %s\n", args[1], byteSize(info.Size()))
-			})
+			}{args[1], info.Size()}
+			if err := a.print(copied, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", copied.Backup, byteSize(copied.Bytes)) }); err != nil {
+				return err
+			}
+			a.next("mars verify %s", args[1])
+			return nil
 		},
 	}
 }

@@ -79,7 +79,7 @@ func (a *app) demo(ctx context.Context, d demonstration) error {
 		}
 	}
 	a.notef("\nAll of it took %.0f s and is in %s.", a.now().Sub(start).Seconds(), d.out)
-	a.notef("next: mars inspect %s, then your own data: mars import --help", in("run.db"))
+	a.next("mars inspect %s, then your own data: mars import --help", in("run.db"))
 	return nil
 }
 
@@ -91,6 +91,8 @@ func (a *app) step(ctx context.Context, args []string) error {
 	}
 	root := a.root()
 	root.SetArgs(args)
+	a.guided = true
+	defer func() { a.guided = false }()
 	if err := root.ExecuteContext(ctx); err != nil {
 		return fmt.Errorf("mars %s: %w", args[0], err)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
-	"github.com/mars-rec/mars/trajectories/store"
 )
 
 // evaluation is what `mars eval` is asked for.
@@ -42,7 +41,7 @@ type evalRun struct {
 func evalCommand(a *app) *cobra.Command {
 	var e evaluation
 	c := &cobra.Command{
-		Use:   "eval RUN.db...",
+		Use:   "eval RUN.DB... --gold GOLD",
 		Short: "Measure runs against what the users really took",
 		Long: strings.TrimSpace(`
 Measure the rankings of a run: hit rate at 1, 3 and 5 and their mean, NDCG and
@@ -60,6 +59,9 @@ task of the first run that another did not answer, or failed at, is a miss.`),
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := need(c, "gold"); err != nil {
+				return err
+			}
 			report, err := a.evaluate(c.Context(), args, e)
 			if err != nil {
 				return err
@@ -71,17 +73,14 @@ task of the first run that another did not answer, or failed at, is a miss.`),
 	f.StringVar(&e.gold, "gold", "", "what the users really took, made by mars tasks")
 	f.BoolVar(&e.baselines, "baselines", false, "measure the classical rankers on the same tasks")
 	f.StringVar(&e.weights, "weights", "", "measure the fusion with these weights, made by mars fit, too")
-	f.StringVar(&e.data, "data", "", "data set directory, if it is no longer where the run found it")
+	f.StringVar(&e.data, "data", "", "data set directory, if it is no longer where it was")
 	f.StringVar(&e.scenario, "scenario", "", "measure the tasks of this scenario only")
 	return c
 }
 
 func (a *app) evaluate(ctx context.Context, paths []string, e evaluation) (evalReport, error) {
 	var report evalReport
-	if e.gold == "" {
-		return report, usagef("--gold is missing: the file that mars tasks made beside the tasks")
-	}
-	golds, err := gold.ReadFile(e.gold)
+	golds, err := readGold(e.gold)
 	if err != nil {
 		return report, err
 	}
@@ -107,7 +106,7 @@ func (a *app) evaluate(ctx context.Context, paths []string, e evaluation) (evalR
 		report.Runs = append(report.Runs, evalRun{path, run.setup.Model, run.unanswered(cases)})
 	}
 	if e.baselines || e.weights != "" {
-		data, err := e.open(first)
+		data, err := first.open(e.data)
 		if err != nil {
 			return report, err
 		}
@@ -143,9 +142,9 @@ func (r recorded) unanswered(cases []gold.Case) int {
 // their rankings.
 func readRun(ctx context.Context, path, scenario string) (recorded, error) {
 	r := recorded{rankings: map[string][]string{}}
-	st, err := store.Open(ctx, path, store.Config{ReadOnly: true})
+	st, err := openStore(ctx, path)
 	if err != nil {
-		return r, storeError(err)
+		return r, err
 	}
 	defer st.Close()
 	if r.setup, err = setupOf(st); err != nil {
@@ -175,7 +174,7 @@ func pair(list []tasks.Task, golds map[string]gold.Gold, path string) ([]gold.Ca
 	for i, t := range list {
 		g, ok := golds[t.ID]
 		if !ok {
-			return nil, hinted(fmt.Errorf("%s has no gold for the task %s", path, t.ID), "give the gold file that was made with the run's tasks")
+			return nil, noGold(path, t.ID)
 		}
 		cases[i] = gold.Case{Task: t, Gold: g}
 		if err := cases[i].Check(); err != nil {
@@ -183,14 +182,6 @@ func pair(list []tasks.Task, golds map[string]gold.Gold, path string) ([]gold.Ca
 		}
 	}
 	return cases, nil
-}
-
-func (e evaluation) open(s setup) (*datasets.Dataset, error) {
-	if e.data != "" {
-		s.Data = e.data
-	}
-	data, err := datasets.Open(s.Data)
-	return data, hinted(err, "--data says where the data set is")
 }
 
 // controls returns the classical rankers, and the fusion if it is asked for.

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,8 +15,6 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/tools/catalog"
-	"github.com/mars-rec/mars/tools/cf"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
 	"github.com/mars-rec/mars/trajectories/store"
@@ -34,7 +29,7 @@ type exporting struct {
 func exportCommand(a *app) *cobra.Command {
 	var e exporting
 	c := &cobra.Command{
-		Use:   "export RUN.DB",
+		Use:   "export RUN.DB --gold GOLD --out DIR",
 		Short: "Write trajectories as training rows",
 		Long: strings.TrimSpace(`
 Tell each run as one conversation and write it in the form of a consumer: DIR gets
@@ -48,12 +43,22 @@ left out and why. Each row is checked before it is written.
   mars export run.db --gold gold.jsonl --for trl-sft --all --out everything`,
 		Args: exactly("RUN.DB"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := need(c, "gold", "out"); err != nil {
+				return err
+			}
+			if !slices.Contains(export.Names(), e.consumer) {
+				return usagef("--for is %q: want one of %s", e.consumer, strings.Join(export.Names(), ", "))
+			}
 			e.path = args[0]
 			m, err := a.export(c.Context(), e)
 			if err != nil {
 				return err
 			}
-			return a.print(m, func(w io.Writer) { writeExport(w, e.out, m) })
+			if err := a.print(m, func(w io.Writer) { writeExport(w, e.out, m) }); err != nil {
+				return err
+			}
+			a.next("mars eval %s --gold %s --baselines", e.path, e.gold)
+			return nil
 		},
 	}
 	f := c.Flags()
@@ -66,26 +71,17 @@ left out and why. Each row is checked before it is written.
 }
 
 func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err error) {
-	switch {
-	case e.gold == "":
-		return m, usagef("--gold is missing: the file that mars tasks made beside the tasks")
-	case e.out == "":
-		return m, usagef("--out is missing: the directory to write")
-	case !slices.Contains(export.Names(), e.consumer):
-		return m, usagef("--for is %q: want one of %s", e.consumer, strings.Join(export.Names(), ", "))
-	}
-	golds, err := gold.ReadFile(e.gold)
-	if err != nil {
-		return m, hinted(err, "mars tasks makes it, beside the tasks")
-	}
-	raw, err := os.ReadFile(e.gold)
+	golds, err := readGold(e.gold)
 	if err != nil {
 		return m, err
 	}
-	sum := sha256.Sum256(raw)
-	st, err := store.Open(ctx, e.path, store.Config{ReadOnly: true})
+	digest, err := fileDigest(e.gold)
 	if err != nil {
-		return m, storeError(err)
+		return m, err
+	}
+	st, err := openStore(ctx, e.path)
+	if err != nil {
+		return m, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	setup, err := setupOf(st)
@@ -97,7 +93,7 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 		filters = append(filters, export.GoldFirst())
 	}
 	cfg := export.Config{Tools: toolSpecs(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final}}
-	source := export.Source{Store: filepath.Base(st.Path()), Runs: st.Manifest(), Gold: hex.EncodeToString(sum[:])}
+	source := export.Source{Store: filepath.Base(st.Path()), Runs: st.Manifest(), Gold: digest}
 	m, err = export.Write(ctx, e.out, e.consumer, cfg, a.groups(ctx, st, e, golds), source, filters...)
 	return m, storeError(err)
 }
@@ -131,7 +127,7 @@ func toolSpecs(team orchestrator.Team) []model.ToolSpec {
 		}
 	}
 	var specs []model.ToolSpec
-	for _, t := range slices.Concat(cf.Tools(cf.Config{}), catalog.Tools(catalog.Config{})) {
+	for _, t := range toolbox("") {
 		if len(named) == 0 || named[t.Name] {
 			specs = append(specs, t.ToolSpec)
 		}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/mars-rec/mars/eval/fit"
 	"github.com/mars-rec/mars/graph/rank"
-	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tasks/gold"
 )
 
@@ -40,11 +39,11 @@ refused. The same data, T0 and seed make the same file.`),
   mars fit --data data/ml --before 2016-03-22T08:26:11Z --cases 5 --out weights.json
   mars tasks --data data/ml --after q80 --out late.jsonl --gold late-gold.jsonl
   mars synth --data data/ml --tasks late.jsonl --model builtin:weights.json --out fitted.db`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.fit(c, f) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.data, "data", "", "data set directory")
+	flags.StringVar(&f.data, "data", "", "data set directory made by mars import")
 	flags.StringVar(&f.before, "before", "", "T0: 2018-01-31, a time in RFC 3339, or a quantile of the log's time as q80")
 	flags.StringVar(&f.out, "out", "", "weights file to write")
 	flags.IntVar(&f.cfg.Cases, "cases", 10, "last interactions of each user to learn from")
@@ -57,21 +56,20 @@ refused. The same data, T0 and seed make the same file.`),
 
 // fit is the command.
 func (a *app) fit(c *cobra.Command, f fitFlags) (err error) {
-	hint := "see mars fit --help"
-	switch {
-	case f.data == "" || f.before == "" || f.out == "":
-		return &fault{err: errors.New("fit needs --data DIR, --before T0 and --out WEIGHTS"), kind: "usage", hint: hint}
-	case f.cfg.Cases < 1 || f.cfg.Sampling.Users < 1 || f.cfg.Sampling.Candidates < 2 || !(f.cfg.Penalty > 0):
-		return &fault{err: errors.New("--cases and --users are at least 1, --candidates at least 2, --penalty more than 0"), kind: "usage", hint: hint}
+	if err := need(c, "data", "before", "out"); err != nil {
+		return err
 	}
-	d, err := datasets.Open(f.data)
+	if f.cfg.Cases < 1 || f.cfg.Sampling.Users < 1 || f.cfg.Sampling.Candidates < 2 || !(f.cfg.Penalty > 0) {
+		return usagef("--cases and --users are at least 1, --candidates at least 2, --penalty more than 0")
+	}
+	d, err := openData(f.data)
 	if err != nil {
-		return hinted(err, "mars import makes a data set directory")
+		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	before, err := gold.ParseMoment(f.before, d.Graph())
 	if err != nil {
-		return &fault{err: fmt.Errorf("--before: %w", err), kind: "usage"}
+		return usagef("--before: %w", err)
 	}
 	attributes, err := d.Attributes(c.Context())
 	if err != nil {
@@ -98,10 +96,8 @@ func (a *app) fit(c *cobra.Command, f fitFlags) (err error) {
 	if err := a.print(weights, func(w io.Writer) { writeWeights(w, f.out, weights) }); err != nil {
 		return err
 	}
-	if !a.json {
-		a.notef("next: mars tasks --data %s --after %s --out late.jsonl --gold late-gold.jsonl; mars synth --data %s --tasks late.jsonl --model builtin:%s --out run.db",
-			f.data, weights.Before.Format(time.RFC3339), f.data, f.out)
-	}
+	a.next("mars tasks --data %s --after %s --out late.jsonl --gold late-gold.jsonl; mars synth --data %s --tasks late.jsonl --model builtin:%s --out run.db",
+		f.data, weights.Before.Format(time.RFC3339), f.data, f.out)
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -42,8 +41,13 @@ Formats (gzip and zstd are read as they are):
 		Example: `  mars import --in ml-latest-small --out data/ml
   mars import --format amazon-2018 --in Gift_Cards_5.json.gz --out data/gifts
   mars import --format csv --in log.csv --out data/log --map user=member --map item=sku --map time=at`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.importSource(c.Context(), f) },
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := need(c, "in", "out"); err != nil {
+				return err
+			}
+			return a.importSource(c.Context(), f)
+		},
 	}
 	c.Flags().StringVar(&f.format, "format", "auto", "format of the source; auto recognises it")
 	c.Flags().StringVar(&f.in, "in", "", "file or folder to read")
@@ -69,9 +73,6 @@ func formatList() string {
 // importSource is the command.
 func (a *app) importSource(ctx context.Context, f importFlags) error {
 	var err error
-	if f.in == "" || f.out == "" {
-		return &fault{err: errors.New("import needs --in PATH and --out DIR"), kind: "usage", hint: "see mars import --help"}
-	}
 	if f.cfg.Columns, err = columnMap(f.columns); err != nil {
 		return err
 	}
@@ -106,12 +107,8 @@ func (a *app) importSource(ctx context.Context, f importFlags) error {
 	if err := a.print(m, func(w io.Writer) { writeManifest(w, f.out, m) }); err != nil {
 		return err
 	}
-	if !a.json {
-		for _, note := range m.Notes {
-			a.notef("note: %s", printable(note))
-		}
-		a.notef("next: mars tasks --data %s --out tasks.jsonl --gold gold.jsonl", f.out)
-	}
+	a.tellNotes(m.Notes)
+	a.next("mars tasks --data %s --out tasks.jsonl --gold gold.jsonl", f.out)
 	return nil
 }
 
@@ -120,7 +117,7 @@ func (a *app) pickReader(f importFlags) (formats.Reader, error) {
 	if f.format != "auto" {
 		reader, err := formats.Find(f.format)
 		if err != nil {
-			return reader, &fault{err: err, kind: "usage", hint: "see mars import --help"}
+			return reader, hinted(usagef("--format: %w", err), "see mars import --help")
 		}
 		return reader, nil
 	}
@@ -129,7 +126,7 @@ func (a *app) pickReader(f importFlags) (formats.Reader, error) {
 		return reader, hinted(err, "mars import --help lists the formats")
 	}
 	if !a.json {
-		a.notef("format: %s (%s)", reader.Name, printable(why))
+		a.notef("format: %s (%s)", reader.Name, why)
 	}
 	return reader, nil
 }
@@ -212,13 +209,4 @@ func remark(count int, what string) string {
 		return ""
 	}
 	return thousands(int64(count)) + " " + what
-}
-
-// buildVersion is the version of this program, as the toolchain stamped it.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -33,12 +32,7 @@ what they found. Long texts are cut, and it is said where; --full shows them.`),
   mars inspect run.db --status failed
   mars inspect run.db classic-42
   mars inspect run.db classic-42 --full --json`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 2 {
-				return nil
-			}
-			return exactly("RUN.DB")(c, args)
-		},
+		Args: between(1, "RUN.DB", "ID"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 2 && status != "" {
 				return usagef("--status chooses runs of the list: leave it out, or the ID")
@@ -47,9 +41,9 @@ what they found. Long texts are cut, and it is said where; --full shows them.`),
 			if status != "" && !slices.Contains(states, trajectories.Status(status)) {
 				return usagef("--status is %q: want pending, running, done or failed", status)
 			}
-			st, err := store.Open(c.Context(), args[0], store.Config{ReadOnly: true})
+			st, err := openStore(c.Context(), args[0])
 			if err != nil {
-				return storeError(err)
+				return err
 			}
 			defer st.Close()
 			if len(args) == 1 {
@@ -57,24 +51,20 @@ what they found. Long texts are cut, and it is said where; --full shows them.`),
 			}
 			t, err := st.Trajectory(c.Context(), args[1])
 			if err != nil {
-				return noRun(err, args[0])
+				return storeError(err)
 			}
 			return a.print(t, func(w io.Writer) {
-				(&reader{w: w, colour: colour(w), full: full, task: t.Run.Task}).trajectory(t)
+				r := &reader{w: w, full: full, task: t.Run.Task}
+				if colour(a.stdout) {
+					r.codes = a.stdout
+				}
+				r.trajectory(t)
 			})
 		},
 	}
 	c.Flags().BoolVar(&full, "full", false, "print long texts whole")
 	c.Flags().StringVar(&status, "status", "", "list only runs that are pending, running, done or failed")
 	return c
-}
-
-// noRun adds to an error of reading a run what to do about it.
-func noRun(err error, path string) error {
-	if errors.Is(err, store.ErrNoRun) {
-		return hinted(err, "mars inspect %s lists the runs", path)
-	}
-	return storeError(err)
 }
 
 // listRuns writes the list, a page at a time, so that its first rows do not
@@ -90,9 +80,10 @@ func (a *app) listRuns(ctx context.Context, st *store.Store, status trajectories
 		return err
 	}
 	runs := []store.Summary{}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	out := &screen{w: a.stdout}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if !a.json {
-		fmt.Fprintln(a.stdout, heading(st, counts))
+		fmt.Fprintln(out, heading(st, counts))
 		fmt.Fprintln(w, strings.Join(append([]string{"run", "user", "scenario", "status", "calls", "tools", "tokens", "model", "top item"}, scorers...), "\t"))
 	}
 	rows := 0
@@ -140,7 +131,7 @@ func heading(st *store.Store, counts map[trajectories.Status]int) string {
 		parts = []string{"none"}
 	}
 	m := st.Manifest()
-	return printable(fmt.Sprintf("%s runs (%s), model %s, seed %d", thousands(int64(total)), strings.Join(parts, ", "), spoken(nil, m), m.Seed))
+	return fmt.Sprintf("%s runs (%s), model %s, seed %d", thousands(int64(total)), strings.Join(parts, ", "), spoken(nil, m), m.Seed)
 }
 
 // spoken names the models that spoke in a run; before it has ended, those that

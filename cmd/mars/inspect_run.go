@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/mars-rec/mars/message"
@@ -27,10 +26,10 @@ const shown = 600
 //	  1.2.3  reply  analyst/recent  builtin, 12 ms
 //	    calls item_cf {"window": "last:10"}
 type reader struct {
-	w      io.Writer
-	colour bool
-	full   bool
-	task   tasks.Task
+	w     io.Writer // a screen: what is printed is foreign text
+	codes io.Writer // where the codes of colours go; nil: nowhere
+	full  bool
+	task  tasks.Task
 }
 
 func (r *reader) trajectory(t *trajectories.Trajectory) {
@@ -43,39 +42,24 @@ func (r *reader) trajectory(t *trajectories.Trajectory) {
 // head tells of the run as a whole.
 func (r *reader) head(t *trajectories.Trajectory) {
 	run := t.Run
-	fmt.Fprintf(r.w, "run %s: %s", visible(run.ID), run.Status)
+	fmt.Fprintf(r.w, "run %s: %s", run.ID, run.Status)
 	if run.Attempts > 1 {
 		fmt.Fprintf(r.w, " at attempt %d", run.Attempts)
 	}
 	fmt.Fprintf(r.w, "\nuser %s, scenario %s, data set %s, as of %s, %d candidates\n",
-		visible(run.Task.User), visible(run.Task.Scenario), visible(run.Task.Dataset), run.Task.AsOf.Format(time.RFC3339), len(run.Task.Candidates))
-	var models []string
-	calls, called, in, out := 0, 0, 0, 0
-	for _, e := range t.Log {
-		switch {
-		case !e.Fact():
-		case e.Kind == tools.Result{}.Kind():
-			called++
-		default:
-			calls++
-			if m := e.Meta.Model; m != "" && !strings.Contains(", "+strings.Join(models, ", ")+",", ", "+m+",") {
-				models = append(models, m)
-			}
-		}
-		if u := e.Meta.Usage; u != nil {
-			in, out = in+u.InputTokens, out+u.OutputTokens
-		}
-	}
+		run.Task.User, run.Task.Scenario, run.Task.Dataset, run.Task.AsOf.Format(time.RFC3339), len(run.Task.Candidates))
+	n := trajectories.Count(t.Log)
 	fmt.Fprintf(r.w, "model %s, seed %d; %d messages, %d model calls, %d tool calls, %s tokens in, %s out\n",
-		visible(spoken(models, run.Manifest)), run.Manifest.Seed, len(t.Log), calls, called, thousands(int64(in)), thousands(int64(out)))
+		spoken(n.Models, run.Manifest), run.Manifest.Seed, n.Messages, n.Calls, n.Tools,
+		thousands(int64(n.Usage.InputTokens)), thousands(int64(n.Usage.OutputTokens)))
 	if run.Cause != "" {
-		fmt.Fprintf(r.w, "failed: %s\n", visible(run.Cause))
+		fmt.Fprintf(r.w, "failed: %s\n", run.Cause)
 	}
 	if len(run.Ranking) > 0 {
 		fmt.Fprint(r.w, "ranking:")
 		for i, item := range run.Ranking {
 			label, _ := run.Task.Label(item)
-			fmt.Fprintf(r.w, " %d. %s (%s)", i+1, visible(item), label)
+			fmt.Fprintf(r.w, " %d. %s (%s)", i+1, item, label)
 		}
 		fmt.Fprintln(r.w)
 	}
@@ -88,11 +72,13 @@ func (r *reader) head(t *trajectories.Trajectory) {
 // message prints one message under its line.
 func (r *reader) message(e message.Envelope) {
 	indent := strings.Repeat("  ", strings.Count(string(e.ID), "."))
-	line := fmt.Sprintf("%s  %s  %s", e.ID, visible(string(e.Kind)), visible(string(e.From)))
+	line := fmt.Sprintf("%s  %s  %s", e.ID, e.Kind, e.From)
 	if e.To != "" {
-		line += " -> " + visible(string(e.To))
+		line += " -> " + string(e.To)
 	}
-	fmt.Fprintf(r.w, "%s%s%s\n", indent, r.paint(e.From, line), told(e))
+	fmt.Fprint(r.w, indent)
+	r.paint(e.From, line)
+	fmt.Fprintln(r.w, told(e))
 	for text := range strings.Lines(r.body(e)) {
 		fmt.Fprintf(r.w, "%s    %s\n", indent, strings.TrimRight(text, "\n"))
 	}
@@ -102,7 +88,7 @@ func (r *reader) message(e message.Envelope) {
 func told(e message.Envelope) string {
 	var parts []string
 	if e.Meta.Model != "" {
-		parts = append(parts, visible(e.Meta.Model))
+		parts = append(parts, e.Meta.Model)
 	}
 	if e.Meta.Duration > 0 {
 		parts = append(parts, e.Meta.Duration.Round(time.Microsecond).String())
@@ -126,7 +112,7 @@ func told(e message.Envelope) string {
 func (r *reader) body(e message.Envelope) string {
 	text, err := r.words(e)
 	if err != nil { // a kind of the user's own, or a body that is not of its kind
-		return r.cut(visible(string(e.Body)))
+		return r.cut(string(e.Body))
 	}
 	return text
 }
@@ -135,7 +121,7 @@ func (r *reader) words(e message.Envelope) (string, error) {
 	switch e.Kind {
 	case model.Message{}.Kind():
 		m, err := message.Decode[model.Message](e)
-		return r.cut(string(m.Role) + ": " + visible(m.Content)), err
+		return r.cut(string(m.Role) + ": " + m.Content), err
 	case model.Output{}.Kind():
 		o, err := message.Decode[model.Output](e)
 		return r.reply(o), err
@@ -144,19 +130,19 @@ func (r *reader) words(e message.Envelope) (string, error) {
 		return r.result(res), err
 	case phase.Plan{}.Kind():
 		p, err := message.Decode[phase.Plan](e)
-		return r.cut(visible(p.Summary)) + subtasks(p.Subtasks), err
+		return r.cut(p.Summary) + subtasks(p.Subtasks), err
 	case phase.Analysis{}.Kind():
 		n, err := message.Decode[phase.Analysis](e)
-		return r.cut(visible(n.Summary)) + list("- ", n.Claims) + "\n" + visible(phase.WriteEvidence(n.Evidence)), err
+		return r.cut(n.Summary) + list("- ", n.Claims) + "\n" + phase.WriteEvidence(n.Evidence), err
 	case phase.Reflection{}.Kind():
 		n, err := message.Decode[phase.Reflection](e)
-		return visible(string(n.Verdict)) + list("- ", n.Issues) + subtasks(n.Subtasks), err
+		return string(n.Verdict) + list("- ", n.Issues) + subtasks(n.Subtasks), err
 	case phase.Recommend{}.Kind():
 		n, err := message.Decode[phase.Recommend](e)
 		return r.ranking(n), err
 	case phase.Summary{}.Kind():
 		n, err := message.Decode[phase.Summary](e)
-		return r.cut(visible(n.Summary)), err
+		return r.cut(n.Summary), err
 	}
 	return "", fmt.Errorf("a %s has no words", e.Kind)
 }
@@ -164,10 +150,10 @@ func (r *reader) words(e message.Envelope) (string, error) {
 func (r *reader) reply(o model.Output) string {
 	var b strings.Builder
 	if o.Message.Content != "" {
-		b.WriteString(r.cut(visible(o.Message.Content)))
+		b.WriteString(r.cut(o.Message.Content))
 	}
 	for _, c := range o.Message.ToolCalls {
-		fmt.Fprintf(&b, "\ncalls %s %s", visible(c.Name), r.cut(visible(c.Arguments)))
+		fmt.Fprintf(&b, "\ncalls %s %s", c.Name, r.cut(c.Arguments))
 	}
 	if o.Finish == "length" {
 		b.WriteString("\n(the reply was cut off at its maximum length)")
@@ -178,17 +164,17 @@ func (r *reader) reply(o model.Output) string {
 // result prints a tool's sentences; of its numbers, only that they are there.
 func (r *reader) result(res tools.Result) string {
 	if res.Error != "" {
-		return "error: " + visible(res.Error)
+		return "error: " + res.Error
 	}
 	var v struct {
 		Evidence []string         `json:"evidence"`
 		Rankings []phase.Evidence `json:"rankings"`
 	}
-	value := visible(string(res.Value))
+	value := string(res.Value)
 	if err := json.Unmarshal(res.Value, &v); err != nil || len(v.Evidence) == 0 {
-		return r.cut(visible(res.Tool) + ": " + value)
+		return r.cut(res.Tool + ": " + value)
 	}
-	text := visible(res.Tool) + ":" + list("- ", v.Evidence)
+	text := res.Tool + ":" + list("- ", v.Evidence)
 	if r.full {
 		return text + "\n" + value
 	}
@@ -203,9 +189,9 @@ func (r *reader) ranking(n phase.Recommend) string {
 		if !ok {
 			item = "no candidate"
 		}
-		fmt.Fprintf(&b, "%d. %s (%s) ", i+1, visible(label), visible(item))
+		fmt.Fprintf(&b, "%d. %s (%s) ", i+1, label, item)
 	}
-	return strings.TrimRight(b.String(), " ") + "\n" + r.cut(visible(n.Justification))
+	return strings.TrimRight(b.String(), " ") + "\n" + r.cut(n.Justification)
 }
 
 func subtasks(all []phase.Subtask) string {
@@ -224,7 +210,7 @@ func subtasks(all []phase.Subtask) string {
 func list(mark string, lines []string) string {
 	var b strings.Builder
 	for _, l := range lines {
-		b.WriteString("\n" + mark + visible(l))
+		b.WriteString("\n" + mark + l)
 	}
 	return b.String()
 }
@@ -239,43 +225,22 @@ func (r *reader) cut(s string) string {
 	return strings.TrimRight(string(runes[:shown]), "\n") + fmt.Sprintf("\n… %s more characters; --full shows them", thousands(int64(n-shown)))
 }
 
-// visible writes what a terminal would obey, or not show, as an escape.
-func visible(s string) string {
-	if !strings.ContainsFunc(s, hidden) {
-		return s
-	}
-	var b strings.Builder
-	for _, c := range s {
-		switch {
-		case !hidden(c):
-			b.WriteRune(c)
-		case c < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, c)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, c)
-		}
-	}
-	return b.String()
-}
-
-// hidden reports whether c is a control or format character: escape sequences,
-// marks that turn the direction of writing, characters without width.
-func hidden(c rune) bool {
-	return c != '\n' && c != '\t' && (unicode.Is(unicode.Cc, c) || unicode.Is(unicode.Cf, c) || c == utf8.RuneError)
-}
-
 // colours of the roles, by the first part of an address.
 var colours = map[string]int{"user": 34, "team": 34, "planner": 36, "analyst": 32, "reflector": 35, "ranker": 33}
 
-// paint colours a line by who speaks; a role of the user's own is bright.
-func (r *reader) paint(from message.Address, line string) string {
-	if !r.colour {
-		return line
+// paint writes a line in the colour of who speaks; a role of the user's own is
+// bright.
+func (r *reader) paint(from message.Address, line string) {
+	if r.codes == nil {
+		fmt.Fprint(r.w, line)
+		return
 	}
 	kind, _, _ := strings.Cut(string(from), "/")
 	code, ok := colours[kind]
 	if !ok {
 		code = 1
 	}
-	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, line)
+	fmt.Fprintf(r.codes, "\x1b[%dm", code)
+	fmt.Fprint(r.w, line)
+	fmt.Fprint(r.codes, "\x1b[0m")
 }

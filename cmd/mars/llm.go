@@ -71,8 +71,8 @@ func (a *app) llm(c *cobra.Command, f llmFlags) error {
 		return usagef("--max-body is %d: want 1 or more", f.limit)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !f.open {
-		return &fault{err: fmt.Errorf("--listen %s can be reached from other machines", f.listen), kind: "usage",
-			hint: "add --open if that is what you want, and set " + tokenVariable}
+		return hinted(usagef("--listen %s can be reached from other machines", f.listen),
+			"add --open if that is what you want, and set %s", tokenVariable)
 	}
 	if !f.open && len(f.hosts) > 0 {
 		return usagef("--host is for --open")
@@ -80,7 +80,7 @@ func (a *app) llm(c *cobra.Command, f llmFlags) error {
 	if f.open && len(f.hosts) == 0 {
 		f.hosts = []string{"*"}
 	}
-	m, _, err := f.models.open(c.Context(), f.model)
+	m, _, err := f.models.open(f.model)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func TestLLMServesTheTeacher(t *testing.T) {
 	flags := modelFlags{attempts: 2, timeout: time.Minute, baseURL: url, format: "schema"}
 	answers := map[string]string{}
 	for _, spec := range []string{"builtin", "openai:builtin", "openai:builtin@" + url, "langchain:openai/builtin"} {
-		m, _, err := flags.open(t.Context(), spec)
+		m, _, err := flags.open(spec)
 		if err != nil {
 			t.Fatal(err)
 		}

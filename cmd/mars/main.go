@@ -9,8 +9,11 @@ import (
 	"context"
 	"os"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 func main() {
+	cobra.EnableCommandSorting = false // the help lists commands in the order of the work
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now))
 }

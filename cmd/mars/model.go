@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +52,7 @@ func (a *app) addModelFlags(c *cobra.Command) *modelFlags {
 
 // open opens the model that a spec names. The function it returns, if not nil,
 // says whether the model may work on a task of that moment.
-func (f *modelFlags) open(_ context.Context, spec string) (model.Model, func(asOf time.Time) error, error) {
+func (f *modelFlags) open(spec string) (model.Model, func(asOf time.Time) error, error) {
 	if f.attempts < 1 || f.timeout < 0 {
 		return nil, nil, usagef("--attempts %d, --call-timeout %s: want 1 or more attempts and a time", f.attempts, f.timeout)
 	}
@@ -91,8 +89,7 @@ func (f *modelFlags) open(_ context.Context, spec string) (model.Model, func(asO
 }
 
 func notAModel(spec string) error {
-	return &fault{err: fmt.Errorf("%q is not a model", spec), kind: "usage",
-		hint: "models are builtin, builtin:WEIGHTS, openai:NAME and langchain:PROVIDER/NAME"}
+	return hinted(usagef("%q is not a model", spec), "models are builtin, builtin:WEIGHTS, openai:NAME and langchain:PROVIDER/NAME")
 }
 
 func (f *modelFlags) builtin(path string, named bool) (model.Model, func(time.Time) error, error) {
@@ -116,7 +113,7 @@ func (f *modelFlags) openai(name, base string) (model.Model, error) {
 	}
 	m, err := openai.New(name, openai.Config{BaseURL: base, Key: key, Mode: openai.Mode(f.format)})
 	if err != nil {
-		return nil, &fault{err: err, kind: "usage"}
+		return nil, usagef("%w", err)
 	}
 	return m, nil
 }
@@ -124,7 +121,7 @@ func (f *modelFlags) openai(name, base string) (model.Model, error) {
 func (f *modelFlags) langchain(spec, base string) (model.Model, error) {
 	provider, name, ok := strings.Cut(spec, "/")
 	if !ok {
-		return nil, &fault{err: fmt.Errorf("langchain:%s names no model", spec), kind: "usage", hint: "write langchain:PROVIDER/NAME"}
+		return nil, hinted(usagef("langchain:%s names no model", spec), "write langchain:PROVIDER/NAME")
 	}
 	variable := strings.ToUpper(provider) + "_API_KEY"
 	key, err := f.key(variable)
@@ -136,7 +133,7 @@ func (f *modelFlags) langchain(spec, base string) (model.Model, error) {
 	}
 	m, err := langchain.Open(provider, name, langchain.Access{BaseURL: base, Key: key})
 	if err != nil {
-		return nil, &fault{err: err, kind: "usage"}
+		return nil, usagef("%w", err)
 	}
 	return m, nil
 }
@@ -163,7 +160,7 @@ func (f *modelFlags) key(variable string) (string, error) {
 			return "", fmt.Errorf("--api-key-file: %w", err)
 		}
 		if text, where = string(b), f.keyFile; strings.TrimSpace(text) == "" || len(b) > maxKey {
-			return "", fmt.Errorf("%s holds no API key", cmp.Or(where, variable))
+			return "", fmt.Errorf("%s holds no API key", where)
 		}
 	}
 	key := strings.TrimSpace(text)

@@ -110,7 +110,7 @@ func (p *progress) notef(format string, args ...any) {
 	if p.bars != nil {
 		w = p.bars
 	}
-	fmt.Fprintf(w, format+"\n", args...)
+	fmt.Fprintln(w, printable(fmt.Sprintf(format, args...)))
 }
 
 // Close shows the last state. Further calls do nothing.

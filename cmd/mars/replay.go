@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,12 +62,7 @@ named in the same way.`),
 		Example: `  mars replay run.db
   mars replay run.db --tools
   mars replay run.db classic-42 --prompts prompts`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 2 {
-				return nil
-			}
-			return exactly("RUN.DB")(c, args)
-		},
+		Args: between(1, "RUN.DB", "ID"),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.path = args[0]
 			if len(args) == 2 {
@@ -87,16 +83,25 @@ named in the same way.`),
 }
 
 func (a *app) replay(ctx context.Context, r replaying) (err error) {
-	st, err := store.Open(ctx, r.path, store.Config{ReadOnly: true})
-	if err != nil {
-		return storeError(err)
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	works, err := r.assemble(st)
+	st, err := openStore(ctx, r.path)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, works.Close()) }()
+	defer func() { err = errors.Join(err, st.Close()) }()
+	then, err := setupOf(st)
+	if err != nil {
+		return err
+	}
+	data, err := then.open(r.data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, data.Close()) }()
+	then.Prompts = cmp.Or(r.prompts, then.Prompts)
+	works, err := then.assemble(data, func(string) (model.Model, error) { return silent, nil })
+	if err != nil {
+		return err
+	}
 	now := st.Manifest()
 	now.Prompts, now.Data = works.prompts, works.data.Manifest().Fingerprint()
 	for _, d := range st.Manifest().Differences(now) {
@@ -104,7 +109,7 @@ func (a *app) replay(ctx context.Context, r replaying) (err error) {
 	}
 	report, err := a.replayAll(ctx, r, st, works)
 	if err != nil {
-		return noRun(err, r.path)
+		return storeError(err)
 	}
 	if err := a.print(report, func(w io.Writer) { writeReplay(w, report) }); err != nil {
 		return err
@@ -112,23 +117,8 @@ func (a *app) replay(ctx context.Context, r replaying) (err error) {
 	if n := len(report.Diverged); n > 0 {
 		return gatef("%s of %s trajectories differ from their record", thousands(int64(n)), thousands(int64(report.Replayed)))
 	}
+	a.next("mars score %s --gold gold.jsonl", r.path)
 	return nil
-}
-
-// assemble makes the team of then.
-func (r replaying) assemble(st *store.Store) (*works, error) {
-	s, err := setupOf(st)
-	if err != nil {
-		return nil, err
-	}
-	if r.data != "" {
-		s.Data = r.data
-	}
-	if r.prompts != "" {
-		s.Prompts = r.prompts
-	}
-	works, err := s.assemble(func(string) (model.Model, error) { return silent, nil })
-	return works, hinted(err, "--data names the data set if it is no longer there")
 }
 
 // silent is in the place of every model: a replay asks none.
@@ -216,7 +206,7 @@ func done(counts map[trajectories.Status]int) (done, others int) {
 
 func writeReplay(w io.Writer, r replayReport) {
 	for _, d := range r.Diverged {
-		fmt.Fprintf(w, "%s: %s\n", printable(d.Run), oneLine(d.What))
+		fmt.Fprintf(w, "%s: %s\n", oneLine(d.Run), oneLine(d.What))
 	}
 	same := r.Replayed - len(r.Diverged)
 	fmt.Fprintf(w, "%s: %s of %s trajectories are the same, byte for byte", r.Store, thousands(int64(same)), thousands(int64(r.Replayed)))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +17,7 @@ the teacher, ranks candidates for one user at a time, with tools that put the
 user-item graph into sentences; what it says is recorded, can be replayed, and
 trains a small student.`),
 		Example:       "  mars demo\n  mars import --format auto --in ml-latest-small --out data/ml",
+		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          knownCommand,
@@ -25,7 +25,7 @@ trains a small student.`),
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print data, and errors, as JSON")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &fault{err: err, kind: "usage", hint: "see " + c.CommandPath() + " --help"}
+		return hinted(usagef("%w", err), "see %s --help", c.CommandPath())
 	})
 	root.SuggestionsMinimumDistance = 2
 	for _, g := range []struct {
@@ -54,11 +54,11 @@ func knownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	f := &fault{err: fmt.Errorf("there is no command %q", args[0]), kind: "usage", hint: "mars --help lists them"}
+	err := usagef("there is no command %q", args[0])
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		f.hint = "did you mean " + strings.Join(near, " or ") + "?"
+		return hinted(err, "did you mean %s?", strings.Join(near, " or "))
 	}
-	return f
+	return hinted(err, "mars --help lists them")
 }
 
 // exitCodes is a help topic.

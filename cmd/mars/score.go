@@ -33,7 +33,7 @@ type scoreReport struct {
 func scoreCommand(a *app) *cobra.Command {
 	var goldPath string
 	c := &cobra.Command{
-		Use:   "score RUN.DB",
+		Use:   "score RUN.DB --gold GOLD",
 		Short: "Score trajectories by the paper's reward and store the scores",
 		Long: strings.TrimSpace(`
 Score each run that is done, and keep the scores in the run store, beside the
@@ -46,12 +46,12 @@ Scoring again replaces the scores; it never changes what was said.`),
   mars score run.db --gold gold.jsonl --json`,
 		Args: exactly("RUN.DB"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if goldPath == "" {
-				return usagef("--gold is missing: the file that mars tasks made beside the tasks")
+			if err := need(c, "gold"); err != nil {
+				return err
 			}
-			golds, err := gold.ReadFile(goldPath)
+			golds, err := readGold(goldPath)
 			if err != nil {
-				return hinted(err, "mars tasks makes it, beside the tasks")
+				return err
 			}
 			report, err := a.score(c.Context(), args[0], goldPath, golds)
 			if err != nil {
@@ -60,7 +60,7 @@ Scoring again replaces the scores; it never changes what was said.`),
 			if err := a.print(report, func(w io.Writer) { writeScores(w, report) }); err != nil {
 				return err
 			}
-			a.notef("next: mars export %s --gold %s --for trl-sft --out sft", args[0], goldPath)
+			a.next("mars export %s --gold %s --for trl-sft --out sft", args[0], goldPath)
 			return nil
 		},
 	}
@@ -110,11 +110,6 @@ func (a *app) score(ctx context.Context, path, goldPath string, golds map[string
 	}
 	report.MeanForm, report.MeanOut, report.Mean = report.MeanForm/float64(report.Scored), report.MeanOut/float64(report.Scored), report.Mean/float64(report.Scored)
 	return report, st.PutScores(ctx, scores...)
-}
-
-// noGold says that the gold file is not that of the runs.
-func noGold(path, run string) error {
-	return hinted(fmt.Errorf("%s has no gold for the task %s", path, run), "give the gold file that was made with the run's tasks")
 }
 
 // add sums up; the means are divided at the end.

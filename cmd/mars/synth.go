@@ -49,7 +49,7 @@ type synthReport struct {
 func synthCommand(a *app) *cobra.Command {
 	var s synthesis
 	c := &cobra.Command{
-		Use:   "synth",
+		Use:   "synth --data DIR --tasks TASKS",
 		Short: "Let the teacher work on tasks and record its trajectories",
 		Long: strings.TrimSpace(`
 Let the team of agents work on each task, and record all that is said in a run
@@ -84,6 +84,9 @@ again from what they had recorded.`),
 }
 
 func (a *app) synth(c *cobra.Command, s synthesis) error {
+	if err := need(c, "data", "tasks"); err != nil {
+		return err
+	}
 	ctx := c.Context()
 	setup, err := s.setup(c)
 	if err != nil {
@@ -93,11 +96,15 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if err != nil {
 		return err
 	}
-	works, err := setup.assemble(func(spec string) (model.Model, error) { return s.open(ctx, spec, list) })
+	data, err := openData(s.data)
 	if err != nil {
 		return err
 	}
-	defer works.Close()
+	defer data.Close()
+	works, err := setup.assemble(data, func(spec string) (model.Model, error) { return s.open(spec, list) })
+	if err != nil {
+		return err
+	}
 	if s.dryRun {
 		return a.plan(ctx, s, works, list)
 	}
@@ -110,7 +117,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return hinted(err, "give another --out, or the flags that the store was made with")
 	}
 	if err != nil {
-		return err
+		return storeError(err)
 	}
 	report, err := a.runBatch(ctx, s, works, st, list)
 	if e := st.Close(); err == nil {
@@ -131,7 +138,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return hinted(fmt.Errorf("%s of %s runs failed", thousands(int64(report.Totals.Failed)), thousands(int64(report.Tasks))),
 			"mars inspect %s shows their causes; the same command tries them again", s.out)
 	}
-	a.notef("next: mars inspect %[1]s, mars replay %[1]s, mars eval %[1]s --gold gold.jsonl --baselines", s.out)
+	a.next("mars inspect %[1]s, mars replay %[1]s, mars eval %[1]s --gold gold.jsonl --baselines", s.out)
 	return nil
 }
 
@@ -139,10 +146,6 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 	out := setup{Data: s.data, Prompts: s.team.prompts, Model: s.model, Seed: s.seed}
 	switch {
-	case s.data == "":
-		return out, usagef("--data is missing: the data set directory that mars import made")
-	case s.tasks == "":
-		return out, usagef("--tasks is missing: the file that mars tasks made")
 	case s.concurrency < 1:
 		return out, usagef("--concurrency is %d: want 1 or more", s.concurrency)
 	case s.durable != "batch" && s.durable != "step":
@@ -196,8 +199,8 @@ func (s *synthesis) list() ([]tasks.Task, error) {
 }
 
 // open opens a model, and asks it whether it may work on the tasks.
-func (s *synthesis) open(ctx context.Context, spec string, list []tasks.Task) (model.Model, error) {
-	m, check, err := s.models.open(ctx, spec)
+func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
+	m, check, err := s.models.open(spec)
 	if err != nil || check == nil {
 		return m, err
 	}
@@ -213,7 +216,7 @@ func (s *synthesis) open(ctx context.Context, spec string, list []tasks.Task) (m
 func (a *app) plan(ctx context.Context, s synthesis, w *works, list []tasks.Task) error {
 	done := 0
 	if _, err := os.Stat(s.out); err == nil {
-		st, err := store.Open(ctx, s.out, store.Config{ReadOnly: true})
+		st, err := openStore(ctx, s.out)
 		if err != nil {
 			return err
 		}
@@ -254,10 +257,12 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	s.models.onRetry = func(err error, wait time.Duration) {
 		bar.notef("mars: %s; the next try is in %s", oneLine(err.Error()), wait.Round(100*time.Millisecond))
 	}
+	drain, release := a.draining()
+	defer release()
 	failed, tokens := 0, 0
 	totals, err := w.Batch(ctx, each(list), ledger{st}, orchestrator.BatchConfig{
 		Concurrency: s.concurrency,
-		Drain:       a.draining(),
+		Drain:       drain,
 		Progress: func(e orchestrator.Event) {
 			tokens += e.Usage.InputTokens + e.Usage.OutputTokens
 			if e.Outcome == orchestrator.Failed {

@@ -51,11 +51,16 @@ Scenarios (several with commas):
   mars tasks --data data/ml --protocol leave-last-out --scenario classic --negatives popular --candidates 20 --seed 42 --out tasks.jsonl --gold gold.jsonl
   mars tasks --data data/ml --scenario all --after q80 --out late.jsonl --gold late-gold.jsonl
   mars tasks --data data/yelp --protocol agentsociety --in tasks --truth groundtruth --out tasks.jsonl --gold gold.jsonl`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.makeTasks(f, c.Flags().Changed) },
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := need(c, "data", "out", "gold"); err != nil {
+				return err
+			}
+			return a.makeTasks(f, c.Flags().Changed)
+		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.data, "data", "", "data set directory")
+	flags.StringVar(&f.data, "data", "", "data set directory made by mars import")
 	flags.StringVar(&f.protocol, "protocol", "leave-last-out", "leave-last-out or agentsociety")
 	flags.StringVar(&f.scenario, "scenario", "classic", "scenarios, or all; for agentsociety, what the tasks are called")
 	flags.StringVar((*string)(&f.cfg.Negatives), "negatives", string(gold.Uniform), "uniform, or popular: by popularity as of as_of")
@@ -81,9 +86,9 @@ func (a *app) makeTasks(f tasksFlags, changed func(string) bool) error {
 	if err := f.check(changed); err != nil {
 		return err
 	}
-	d, err := datasets.Open(f.data)
+	d, err := openData(f.data)
 	if err != nil {
-		return hinted(err, "mars import makes a data set directory")
+		return err
 	}
 	recipe, made, err := f.save(d)
 	if err = errors.Join(err, d.Close()); err != nil {
@@ -92,25 +97,21 @@ func (a *app) makeTasks(f tasksFlags, changed func(string) bool) error {
 	if err := a.print(recipe, func(w io.Writer) { writeRecipe(w, f.out, recipe, made) }); err != nil {
 		return err
 	}
-	if !a.json {
-		a.tellNotes(recipe.Notes)
-		a.notef("next: mars synth --data %s --tasks %s --model builtin --out run.db", f.data, f.out)
-	}
+	a.tellNotes(recipe.Notes)
+	a.next("mars synth --data %s --tasks %s --model builtin --out run.db", f.data, f.out)
 	return nil
 }
 
 // check refuses flags that are missing or mean nothing together.
 func (f *tasksFlags) check(changed func(string) bool) error {
-	hint := "see mars tasks --help"
+	const hint = "see mars tasks --help"
 	switch {
-	case f.data == "" || f.out == "" || f.gold == "":
-		return &fault{err: errors.New("tasks needs --data DIR, --out TASKS and --gold GOLD"), kind: "usage", hint: hint}
 	case filepath.Clean(f.out) == filepath.Clean(f.gold):
-		return &fault{err: errors.New("--out and --gold name one file"), kind: "usage", hint: "whoever ranks must not see the answers: name two files"}
+		return hinted(usagef("--out and --gold name one file"), "whoever ranks must not see the answers: name two files")
 	case f.protocol != "leave-last-out" && f.protocol != "agentsociety":
-		return &fault{err: fmt.Errorf("unknown protocol %q: want leave-last-out or agentsociety", f.protocol), kind: "usage", hint: hint}
+		return hinted(usagef("--protocol is %q: want leave-last-out or agentsociety", f.protocol), hint)
 	case f.protocol == "agentsociety" && (f.in == "" || f.truth == ""):
-		return &fault{err: errors.New("protocol agentsociety needs --in TASKS_DIR and --truth DIR"), kind: "usage", hint: hint}
+		return hinted(usagef("protocol agentsociety needs --in TASKS_DIR and --truth DIR"), hint)
 	}
 	other := []string{"in", "truth"}
 	if f.protocol == "agentsociety" {
@@ -118,7 +119,7 @@ func (f *tasksFlags) check(changed func(string) bool) error {
 	}
 	for _, name := range other {
 		if changed(name) {
-			return &fault{err: fmt.Errorf("--%s means nothing with protocol %s", name, f.protocol), kind: "usage", hint: hint}
+			return hinted(usagef("--%s means nothing with protocol %s", name, f.protocol), hint)
 		}
 	}
 	if f.protocol == "agentsociety" {
@@ -135,7 +136,7 @@ func (f *tasksFlags) check(changed func(string) bool) error {
 		err = f.cfg.Check()
 	}
 	if err != nil {
-		return &fault{err: err, kind: "usage", hint: hint}
+		return hinted(usagef("%w", err), hint)
 	}
 	return nil
 }
@@ -154,11 +155,11 @@ func (f *tasksFlags) save(d *datasets.Dataset) (recipe gold.Recipe, made int, er
 			at         *time.Time
 		}{{"after", f.after, &f.cfg.After}, {"before", f.before, &f.cfg.Before}} {
 			if *bound.at, err = gold.ParseMoment(bound.text, g); err != nil {
-				return recipe, 0, &fault{err: fmt.Errorf("--%s: %w", bound.flag, err), kind: "usage"}
+				return recipe, 0, usagef("--%s: %w", bound.flag, err)
 			}
 		}
 		if err := f.cfg.Check(); err != nil {
-			return recipe, 0, &fault{err: err, kind: "usage"}
+			return recipe, 0, usagef("%w", err)
 		}
 		set, err = gold.LeaveLastOut(m.Name, g, f.cfg)
 	}
@@ -201,23 +202,10 @@ func writeRecipe(w io.Writer, path string, r gold.Recipe, made int) {
 		if n := r.Counts.OffDegree; n > 0 && s == gold.ColdStartItem {
 			remark = fmt.Sprintf("  %s negatives of another degree than the true item", thousands(int64(n)))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", printable(string(s)), thousands(int64(r.Counts.Tasks[s])), remark)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", s, thousands(int64(r.Counts.Tasks[s])), remark)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Counts.Skipped)) {
-		fmt.Fprintf(t, "skipped\t%s\t  %s\n", thousands(int64(r.Counts.Skipped[reason])), printable(reason))
+		fmt.Fprintf(t, "skipped\t%s\t  %s\n", thousands(int64(r.Counts.Skipped[reason])), reason)
 	}
 	t.Flush()
-}
-
-// shownNotes is how many notes are told; all of them are in the recipe.
-const shownNotes = 10
-
-func (a *app) tellNotes(notes []string) {
-	for n, note := range notes {
-		if n == shownNotes {
-			a.notef("note: %d more of %d notes are in the recipe", len(notes)-n, len(notes))
-			return
-		}
-		a.notef("note: %s", printable(note))
-	}
 }

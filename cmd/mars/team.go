@@ -37,7 +37,7 @@ func (f *teamFlags) team() (orchestrator.Team, error) {
 	}
 	defer r.Close()
 	if team, err = team.Change(r); err != nil {
-		return team, &fault{err: fmt.Errorf("%s: %w", f.file, err), kind: "usage"}
+		return team, usagef("%s: %w", f.file, err)
 	}
 	return team, nil
 }

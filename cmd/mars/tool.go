@@ -63,7 +63,7 @@ what the agents see that work on that task: its moment, user and candidates.`),
 			return a.callTool(c, f, args[0], strings.Join(args[1:], ""))
 		},
 	}
-	c.Flags().StringVar(&f.data, "data", "", "data set directory")
+	c.Flags().StringVar(&f.data, "data", "", "data set directory made by mars import")
 	c.Flags().StringVar(&f.asOf, "as-of", "", "moment: 2018-01-31, a time in RFC 3339, or a quantile of the log as q80 (default: after the last interaction)")
 	c.Flags().StringVar(&f.user, "user", "", "user that the tool is called for")
 	c.Flags().StringVar(&f.task, "task", "", "task that the tool is called for: TASKS#ID")
@@ -75,9 +75,9 @@ func (a *app) callTool(c *cobra.Command, f toolFlags, name, arguments string) (e
 	if err := f.check(c, name); err != nil {
 		return err
 	}
-	d, err := datasets.Open(f.data)
+	d, err := openData(f.data)
 	if err != nil {
-		return hinted(err, "mars import makes a data set directory")
+		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	task, err := f.view(d)
@@ -97,7 +97,9 @@ func (a *app) callTool(c *cobra.Command, f toolFlags, name, arguments string) (e
 	if err != nil {
 		return mistaken(err)
 	}
-	return a.print(value, func(w io.Writer) { err = writeResult(w, value) })
+	var failed error
+	err = a.print(value, func(w io.Writer) { failed = writeResult(w, value) })
+	return errors.Join(err, failed)
 }
 
 // check refuses a tool that is not there and flags that mean nothing together.
@@ -108,13 +110,11 @@ func (f toolFlags) check(c *cobra.Command, name string) error {
 	}
 	switch {
 	case !slices.Contains(names, name):
-		return &fault{err: fmt.Errorf("there is no tool %q: there are %s", name, strings.Join(names, ", ")), kind: "usage", hint: "mars tool lists them with what they take"}
-	case f.data == "":
-		return &fault{err: errors.New("tool needs --data DIR"), kind: "usage", hint: "mars import makes a data set directory"}
+		return hinted(usagef("there is no tool %q: there are %s", name, strings.Join(names, ", ")), "mars tool lists them with what they take")
 	case f.task != "" && (c.Flags().Changed("as-of") || f.user != ""):
 		return usagef("--task names the moment and the user itself: leave out --as-of and --user")
 	}
-	return nil
+	return need(c, "data")
 }
 
 // view returns the task whose view the tool gets: one of a task file, or one of
@@ -123,7 +123,7 @@ func (f toolFlags) view(d *datasets.Dataset) (tasks.Task, error) {
 	if f.task == "" {
 		at, err := gold.ParseMoment(f.asOf, d.Graph())
 		if err != nil {
-			return tasks.Task{}, &fault{err: fmt.Errorf("--as-of: %w", err), kind: "usage"}
+			return tasks.Task{}, usagef("--as-of: %w", err)
 		}
 		if at.IsZero() {
 			at = d.Graph().End()
@@ -154,10 +154,10 @@ func mistaken(err error) error {
 		if missing.What == "user" {
 			hint = "give --user ID, or --task TASKS#ID"
 		}
-		return &fault{err: err, kind: "usage", hint: hint}
+		return hinted(usagef("%w", err), "%s", hint)
 	}
 	if bad := (*tools.InputError)(nil); errors.As(err, &bad) {
-		return &fault{err: err, kind: "usage"}
+		return usagef("%w", err)
 	}
 	return err
 }
@@ -173,7 +173,7 @@ func writeResult(w io.Writer, value json.RawMessage) error {
 		return err
 	}
 	for _, s := range r.Evidence {
-		fmt.Fprintln(w, printable(s))
+		fmt.Fprintln(w, s)
 	}
 	if len(r.Rankings) > 0 {
 		fmt.Fprint(w, "\n", phase.WriteEvidence(r.Rankings))

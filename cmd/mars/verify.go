@@ -1,10 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,7 +49,7 @@ done, and mars synth does them.`),
 
 func writeReport(w io.Writer, path string, r store.Report) {
 	for _, f := range r.Findings {
-		fmt.Fprintln(w, printable(f.String()))
+		fmt.Fprintln(w, f)
 	}
 	fmt.Fprintf(w, "%s: %s commits, %s runs, %s messages, %s scores checked; ", path,
 		thousands(int64(r.Commits)), thousands(int64(r.Runs)), thousands(int64(r.Messages)), thousands(int64(r.Scores)))
@@ -66,16 +65,12 @@ func verdict(path string, r store.Report) error {
 	if len(r.Findings) == 0 {
 		return nil
 	}
-	lost := true
-	for _, f := range r.Findings {
-		lost = lost && f.Lost
-	}
-	f := &fault{err: fmt.Errorf("%s is not as it was written", path), kind: "gate", hint: "restore it from a backup (mars backup)"}
+	lost := !slices.ContainsFunc(r.Findings, func(f store.Finding) bool { return !f.Lost })
 	if lost {
-		f.err = fmt.Errorf("%s has lost commits that were acknowledged", path)
-		f.hint = "restore it from a backup, or go on with what is left: mars verify " + path + " --accept"
+		return hinted(gatef("%s has lost commits that were acknowledged", path),
+			"restore it from a backup, or go on with what is left: mars verify %s --accept", path)
 	}
-	return f
+	return hinted(gatef("%s is not as it was written", path), "restore it from a backup (mars backup)")
 }
 
 // accept goes on with what is left.
@@ -91,23 +86,10 @@ func (a *app) accept(c *cobra.Command, path string) error {
 		Accepted []store.Finding `json:"accepted"`
 	}{missing}, func(w io.Writer) {
 		for _, f := range missing {
-			fmt.Fprintln(w, "accepted:", printable(f.String()))
+			fmt.Fprintln(w, "accepted:", f)
 		}
 		if len(missing) == 0 {
 			fmt.Fprintf(w, "%s: nothing is missing\n", path)
 		}
 	})
-}
-
-// storeError adds to an error of opening a run store what to do about it.
-func storeError(err error) error {
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return hinted(err, "mars synth makes a run store")
-	case errors.Is(err, store.ErrLocked):
-		return hinted(err, "wait until it ends, or stop it")
-	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrLost):
-		return hinted(err, "mars verify tells what is wrong")
-	}
-	return err
 }

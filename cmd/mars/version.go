@@ -21,11 +21,8 @@ func versionCommand(a *app) *cobra.Command {
 				Revision string `json:"revision,omitempty"`
 				Go       string `json:"go"`
 				Platform string `json:"platform"`
-			}{"(devel)", "", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			}{Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 			if info, ok := debug.ReadBuildInfo(); ok {
-				if info.Main.Version != "" {
-					v.Version = info.Main.Version
-				}
 				for _, s := range info.Settings {
 					if s.Key == "vcs.revision" {
 						v.Revision = s.Value
@@ -35,4 +32,13 @@ func versionCommand(a *app) *cobra.Command {
 			return a.print(v, func(w io.Writer) { fmt.Fprintf(w, "mars %s %s %s %s\n", v.Version, v.Revision, v.Go, v.Platform) })
 		},
 	}
+}
+
+// buildVersion is the version of this program, as the toolchain stamped it.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
 }

@@ -1,14 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/mars-rec/mars/message"
@@ -16,9 +15,6 @@ import (
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
-	"github.com/mars-rec/mars/tools/catalog"
-	"github.com/mars-rec/mars/tools/cf"
-	"github.com/mars-rec/mars/tools/translate"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
 )
@@ -34,6 +30,13 @@ type setup struct {
 	Sampling model.Sampling    `json:"sampling,omitzero"`
 }
 
+// open opens the data set that the runs were made with, or the one at dir if
+// that is not empty.
+func (s setup) open(dir string) (*datasets.Dataset, error) {
+	d, err := datasets.Open(cmp.Or(dir, s.Data))
+	return d, hinted(err, "--data names the data set if it is no longer there")
+}
+
 // works is a team that is ready to run, and what it stands on.
 type works struct {
 	*orchestrator.Orchestrator
@@ -41,28 +44,16 @@ type works struct {
 	prompts string // their digest
 }
 
-func (w *works) Close() error { return w.data.Close() }
-
-// assemble opens the data set and wires the team to its tools and models.
-func (s setup) assemble(open func(spec string) (model.Model, error)) (_ *works, err error) {
-	data, err := datasets.Open(s.Data)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, data.Close())
-		}
-	}()
+// assemble wires the team to the data, to its tools and to its models.
+func (s setup) assemble(data *datasets.Dataset, open func(spec string) (model.Model, error)) (*works, error) {
 	flags := teamFlags{prompts: s.Prompts}
 	book, err := flags.book()
 	if err != nil {
 		return nil, err
 	}
-	words := translate.For(data.Manifest().Recipe.Format)
 	cfg := orchestrator.Config{
 		Team: s.Team, Source: data, Cast: book.Cast,
-		Tools:    slices.Concat(cf.Tools(cf.Config{Words: words}), catalog.Tools(catalog.Config{Words: words})),
+		Tools:    toolbox(data.Manifest().Recipe.Format),
 		Models:   map[string]orchestrator.Model{},
 		Seed:     s.Seed,
 		Sampling: s.Sampling,
@@ -101,11 +92,11 @@ func (s setup) manifest(w *works) (trajectories.Manifest, error) {
 	for spec, roles := range s.models() {
 		name := spec
 		if path, ok := strings.CutPrefix(spec, "builtin:"); ok { // other weights in the same file are another model
-			weights, err := os.ReadFile(path)
+			weights, err := fileDigest(path)
 			if err != nil {
 				return m, err
 			}
-			name += fmt.Sprintf(" sha256:%x", sha256.Sum256(weights))
+			name += " sha256:" + weights
 		}
 		for _, role := range roles {
 			m.Models[role] = name

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tasks/gold"
+	"github.com/mars-rec/mars/trajectories/store"
+)
+
+// What several commands open, and what to do where it cannot be opened.
+
+// openStore opens a run store for reading.
+func openStore(ctx context.Context, path string) (*store.Store, error) {
+	st, err := store.Open(ctx, path, store.Config{ReadOnly: true})
+	return st, storeError(err)
+}
+
+// storeError adds to an error of a run store what to do about it.
+func storeError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNoRun):
+		return hinted(err, "mars inspect lists the runs")
+	case errors.Is(err, os.ErrNotExist):
+		return hinted(err, "mars synth makes a run store")
+	case errors.Is(err, store.ErrLocked):
+		return hinted(err, "wait until it ends, or stop it")
+	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrLost):
+		return hinted(err, "mars verify tells what is wrong")
+	}
+	return err
+}
+
+// openData opens a data set directory.
+func openData(dir string) (*datasets.Dataset, error) {
+	d, err := datasets.Open(dir)
+	return d, hinted(err, "mars import makes a data set directory")
+}
+
+// readGold reads what the users really took.
+func readGold(path string) (map[string]gold.Gold, error) {
+	golds, err := gold.ReadFile(path)
+	return golds, hinted(err, "mars tasks makes it, beside the tasks")
+}
+
+// noGold says that the gold file is not that of the runs.
+func noGold(path, run string) error {
+	return hinted(fmt.Errorf("%s has no gold for the task %s", path, run), "give the gold file that was made with the run's tasks")
+}
+
+// fileDigest is the SHA-256 of a file, in hex.
+func fileDigest(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	return fmt.Sprintf("%x", sha256.Sum256(b)), err
+}
