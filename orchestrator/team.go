@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -39,58 +40,93 @@ func DefaultTeam() Team {
 	return t
 }
 
-// teamFile is the form of a team in YAML. A role is kept as a node, so that
-// only the fields that a file names replace those of the team it changes.
-type teamFile struct {
-	Rounds *int                      `yaml:"rounds"`
-	Roles  map[string]map[string]any `yaml:"roles"`
-}
-
 // Change applies a YAML file to the team and returns the result, checked. A
 // role that is null is dropped (those who heard it hear whom it heard), a new
-// name is added, the fields of a known name are replaced. Unknown keys are an
-// error.
+// name is added, the fields of a known name are replaced. An unknown key is an
+// error that names its line.
 func (t Team) Change(r io.Reader) (Team, error) {
-	var file teamFile
-	dec := yaml.NewDecoder(r)
-	dec.KnownFields(true)
-	if err := dec.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	var file yaml.Node
+	if err := yaml.NewDecoder(r).Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return Team{}, fmt.Errorf("team: %w", err)
 	}
 	t.Seats = slices.Clone(t.Seats)
-	if file.Rounds != nil {
-		t.Rounds = *file.Rounds
-	}
-	for name, fields := range file.Roles {
-		address := message.Address(name)
-		if fields == nil {
-			if _, ok := t.Seat(address); !ok {
-				return Team{}, fmt.Errorf("team: there is no %s to drop: the roles are %s", name, t.names())
-			}
-			t = t.without(address)
-			continue
+	if len(file.Content) > 0 {
+		var err error
+		if t, err = t.change(file.Content[0]); err != nil {
+			return Team{}, fmt.Errorf("team: %w", err)
 		}
-		seat, _ := t.Seat(address)
-		seat.Name = address
-		if err := decodeStrictly(fields, &seat); err != nil {
-			return Team{}, fmt.Errorf("team: %s: %w", name, err)
-		}
-		t.Seats = slices.DeleteFunc(t.Seats, func(s agents.Seat) bool { return s.Name == address })
-		t.Seats = append(t.Seats, seat)
 	}
 	slices.SortFunc(t.Seats, func(a, b agents.Seat) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	return t, t.Check()
 }
 
-// decodeStrictly sets the fields of v that are named in fields.
-func decodeStrictly(fields map[string]any, v any) error {
-	raw, err := yaml.Marshal(fields)
-	if err != nil {
-		return err
+func (t Team) change(file *yaml.Node) (Team, error) {
+	for key, value := range fields(file) {
+		switch key.Value {
+		case "rounds":
+			if err := value.Decode(&t.Rounds); err != nil {
+				return t, fmt.Errorf("line %d: rounds is %q: want a number", value.Line, value.Value)
+			}
+		case "roles":
+			if value.Kind != yaml.MappingNode {
+				return t, fmt.Errorf("line %d: roles is no mapping of names to roles", value.Line)
+			}
+			for name, role := range fields(value) {
+				var err error
+				if t, err = t.changeRole(message.Address(name.Value), role); err != nil {
+					return t, err
+				}
+			}
+		default:
+			return t, fmt.Errorf("line %d: unknown key %q: there are rounds and roles", key.Line, key.Value)
+		}
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
-	return dec.Decode(v)
+	if file.Kind != yaml.MappingNode && file.Tag != "!!null" {
+		return t, fmt.Errorf("line %d: a team is a mapping with the keys rounds and roles", file.Line)
+	}
+	return t, nil
+}
+
+func (t Team) changeRole(name message.Address, role *yaml.Node) (Team, error) {
+	seat, known := t.Seat(name)
+	if role.Tag == "!!null" {
+		if !known {
+			return t, fmt.Errorf("line %d: there is no %s to drop: the roles are %s", role.Line, name, t.names())
+		}
+		return t.without(name), nil
+	}
+	if role.Kind != yaml.MappingNode {
+		return t, fmt.Errorf("line %d: %s is neither null nor a mapping", role.Line, name)
+	}
+	for key := range fields(role) {
+		if !slices.Contains(seatKeys, key.Value) {
+			return t, fmt.Errorf("line %d: %s has no %q: there are %s", key.Line, name, key.Value, strings.Join(seatKeys, ", "))
+		}
+	}
+	if err := role.Decode(&seat); err != nil {
+		return t, fmt.Errorf("line %d: %s: %s", role.Line, name, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	seat.Name = name
+	t.Seats = slices.DeleteFunc(t.Seats, func(s agents.Seat) bool { return s.Name == name })
+	t.Seats = append(t.Seats, seat)
+	return t, nil
+}
+
+// seatKeys are the fields that a file can give a role.
+var seatKeys = []string{"kind", "after", "tools", "model", "prompt", "steps", "tool_calls"}
+
+// fields walks the keys and values of a mapping in the order of the file.
+func fields(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(*yaml.Node, *yaml.Node) bool) {
+		if n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i], n.Content[i+1]) {
+				return
+			}
+		}
+	}
 }
 
 // without returns the team with one seat less; those who heard it hear whom it

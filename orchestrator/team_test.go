@@ -69,8 +69,14 @@ func TestChangeReplacesOnlyWhatIsNamed(t *testing.T) {
 
 func TestBadTeams(t *testing.T) {
 	for _, c := range []struct{ name, yaml, want string }{
-		{"unknown key", "role: {}", "field role not found"},
-		{"unknown field", "roles: {ranker: {modle: x}}", "field modle not found"},
+		{"unknown key", "\nrole: {}", `line 2: unknown key "role"`},
+		{"unknown field", "roles:\n  ranker:\n    modle: x\n", `line 3: ranker has no "modle"`},
+		{"rounds is no number", "rounds: many", `line 1: rounds is "many"`},
+		{"not a mapping", "- rounds", "line 1: a team is a mapping"},
+		{"a role is a word", "roles: {ranker: yes}", "ranker is neither null nor a mapping"},
+		{"roles is a list", "roles: [ranker]", "roles is no mapping"},
+		{"after is a number", "roles: {ranker: {after: 3}}", "ranker: "},
+		{"broken", "roles: {", "team: yaml: "},
 		{"unknown predecessor", "roles: {ranker: {after: [critic]}}", "critic, which does not exist"},
 		{"cycle", "roles: {planner: {after: [reflector]}}", "closes a cycle"},
 		{"drop nobody", "roles: {critic: null}", "there is no critic to drop"},

@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -72,15 +73,9 @@ func New(cfg Config) *Book {
 
 // Cast makes the agent of a seat, by the seat's kind, for one view of the data.
 func (b *Book) Cast(seat agents.Seat, view tasks.View) (agents.Agent, error) {
-	kinds := map[string]func(role) agents.Agent{
-		"planner":   func(r role) agents.Agent { return planner{r} },
-		"analyst":   func(r role) agents.Agent { return analyst{r} },
-		"reflector": func(r role) agents.Agent { return reflector{r} },
-		"ranker":    func(r role) agents.Agent { return ranker{r} },
-	}
 	cast, ok := kinds[seat.Kind]
 	if !ok {
-		return nil, fmt.Errorf("no kind %q: there are %s", seat.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+		return nil, noKind(seat.Kind)
 	}
 	system, err := b.prompt(seat)
 	if err != nil {
@@ -89,13 +84,68 @@ func (b *Book) Cast(seat agents.Seat, view tasks.View) (agents.Agent, error) {
 	return cast(role{seat: seat, view: view, system: system, book: b}), nil
 }
 
+// kinds are the roles that a book can cast.
+var kinds = map[string]func(role) agents.Agent{
+	"planner":   func(r role) agents.Agent { return planner{r} },
+	"analyst":   func(r role) agents.Agent { return analyst{r} },
+	"reflector": func(r role) agents.Agent { return reflector{r} },
+	"ranker":    func(r role) agents.Agent { return ranker{r} },
+}
+
+func noKind(kind string) error {
+	return fmt.Errorf("no kind %q: there are %s", kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+}
+
+// Check reports what would keep the book from casting the seats, and what is
+// wrong with the prompts that override the shipped ones: a file that is empty,
+// or that no seat reads. Prompts are plain text, not templates.
+func (b *Book) Check(seats []agents.Seat) error {
+	read := []string{"summary.md"}
+	for _, seat := range seats {
+		if kinds[seat.Kind] == nil {
+			return fmt.Errorf("%s: %w", seat.Name, noKind(seat.Kind))
+		}
+		if _, err := b.prompt(seat); err != nil {
+			return fmt.Errorf("%s: %w", seat.Name, err)
+		}
+		read = append(read, promptNames(seat)...)
+	}
+	if b.cfg.Prompts == nil {
+		return nil
+	}
+	return fs.WalkDir(b.cfg.Prompts, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(name) != ".md" {
+			return err
+		}
+		if !slices.Contains(read, name) && !shipped(name) {
+			slices.Sort(read)
+			return fmt.Errorf("prompt %s is read by nobody: the team reads %s", name, strings.Join(slices.Compact(read), ", "))
+		}
+		text, err := b.read(name)
+		if err == nil && strings.TrimSpace(text) == "" {
+			err = fmt.Errorf("prompt %s is empty", name)
+		}
+		return err
+	})
+}
+
+func shipped(name string) bool {
+	_, err := fs.Stat(Prompts(), name)
+	return err == nil
+}
+
+// promptNames are the files in which a seat's prompt is looked for.
+func promptNames(seat agents.Seat) []string {
+	if seat.Prompt != "" {
+		return []string{seat.Prompt}
+	}
+	return []string{string(seat.Name) + ".md", seat.Kind + ".md"}
+}
+
 // prompt returns the system prompt of a seat: the file it names, the file of
 // its name, or that of its kind.
 func (b *Book) prompt(seat agents.Seat) (string, error) {
-	names := []string{string(seat.Name) + ".md", seat.Kind + ".md"}
-	if seat.Prompt != "" {
-		names = []string{seat.Prompt}
-	}
+	names := promptNames(seat)
 	for _, name := range names {
 		text, err := b.read(name)
 		if !errors.Is(err, fs.ErrNotExist) {

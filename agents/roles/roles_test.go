@@ -295,6 +295,24 @@ func TestPromptsCanBeOverridden(t *testing.T) {
 	}
 }
 
+func TestCheck(t *testing.T) {
+	seats := []agents.Seat{recent, {Name: "ranker", Kind: "ranker", Prompt: "mine.md"}}
+	for want, files := range map[string]fstest.MapFS{
+		"":                              {"mine.md": {Data: []byte("Mine.")}, "analyst/profile.md": {Data: []byte("shipped, though nobody reads it")}, "notes.txt": {}},
+		"ranker: no prompt":             {"ranker.md": {Data: []byte("x")}},
+		"prompt rankr.md is read by no": {"mine.md": {Data: []byte("Mine.")}, "rankr.md": {Data: []byte("x")}},
+		"prompt mine.md is empty":       {"mine.md": {Data: []byte(" \n")}},
+	} {
+		err := roles.New(roles.Config{Prompts: files}).Check(seats)
+		if (err == nil) != (want == "") || (err != nil && !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
+	if err := roles.New(roles.Config{}).Check([]agents.Seat{{Name: "x", Kind: "wizard"}}); err == nil || !strings.Contains(err.Error(), `x: no kind "wizard"`) {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // TestHostileTextsStayInert puts titles, names and a plan that try to forge
 // structure before every role.
 func TestHostileTextsStayInert(t *testing.T) {
