@@ -43,7 +43,8 @@ golden: ## write the golden files anew; read the difference as prose
 	$(GO) test ./... -run Golden -update
 
 examples: ## run every example program
-	@set -e; for d in examples/*/; do echo "== $$d"; $(GO) run ./$$d; done
+	@set -e; for d in $$($(GO) list -f '{{if eq .Name "main"}}{{.Dir}}{{end}}' ./examples/...); do echo "== $${d##*/}"; $(GO) run $$d; done
+	$(GO) test -count 1 -v ./examples/replay
 
 lint: ## vet, formatting and the linters of .golangci.yml where golangci-lint is installed
 	$(GO) vet ./...
