@@ -1,10 +1,10 @@
 package graph
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
 	"math"
+	"runtime"
 	"slices"
 )
 
@@ -15,7 +15,30 @@ const maxID = 4096
 type entry struct {
 	user, item uint32
 	time       uint32 // seconds since the base
-	rating     float32
+	rating     uint32 // code of the rating
+}
+
+// Progress is told how far a build is: a share of the work, 0 to 1, and what is
+// being done.
+type Progress func(done float64, what string)
+
+// BuildConfig of a build. The zero value is right.
+type BuildConfig struct {
+	Workers  int      // at work at once; 0: as many as there are processors
+	Progress Progress // nil: nobody is told
+}
+
+func (c BuildConfig) workers() int {
+	if c.Workers > 0 {
+		return c.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (c BuildConfig) tell(done float64, what string) {
+	if c.Progress != nil {
+		c.Progress(done, what)
+	}
 }
 
 // Build makes a graph of a log in any order. Of a pair's interactions the
@@ -25,49 +48,66 @@ type entry struct {
 //
 // An error of the log ends the build and is returned. So does a row with an id
 // that is empty or longer than 4096 bytes, or with a rating that is not finite,
-// and a log that spans more than 136 years.
+// and a log that spans more than 136 years or has more than 2³²−1 rows.
+//
+// Beside the graph itself a build holds 40 bytes a row and the external ids.
 func Build(log iter.Seq2[Interaction, error]) (*Graph, error) {
+	return BuildConfig{}.Build(log)
+}
+
+// Build makes a graph as [Build] does.
+func (c BuildConfig) Build(log iter.Seq2[Interaction, error]) (*Graph, error) {
 	var users, items interner
-	var rows []row
+	var ratings palette
+	var entries []entry
+	var times []int64
 	for in, err := range log {
+		if err == nil {
+			err = check(in)
+		}
+		if err == nil && len(entries) == math.MaxUint32 {
+			err = fmt.Errorf("a graph holds at most %d rows", uint32(math.MaxUint32))
+		}
 		if err != nil {
-			return nil, fmt.Errorf("build graph: row %d: %w", len(rows)+1, err)
+			return nil, fmt.Errorf("build graph: row %d: %w", len(entries)+1, err)
 		}
-		if err := check(in); err != nil {
-			return nil, fmt.Errorf("build graph: row %d: %w", len(rows)+1, err)
-		}
-		rows = append(rows, row{users.intern(in.User), items.intern(in.Item), in.Time, in.Rating})
+		entries = append(entries, entry{user: users.intern(in.User), item: items.intern(in.Item), rating: ratings.number(in.Rating)})
+		times = append(times, in.Time)
 	}
-	g := &Graph{}
-	if len(rows) > 0 {
-		earliest, latest := rows[0].time, rows[0].time
-		for _, r := range rows {
-			earliest, latest = min(earliest, r.time), max(latest, r.time)
-		}
-		// The difference of two int64 is exact as a uint64.
-		if uint64(latest)-uint64(earliest) > math.MaxUint32 {
-			return nil, fmt.Errorf("build graph: times from %d to %d, in Unix seconds, span more than 136 years: are some in milliseconds?", earliest, latest)
-		}
-		g.base = earliest
+	base, err := baseOf(times)
+	if err != nil {
+		return nil, fmt.Errorf("build graph: %w", err)
 	}
-	var userRank, itemRank []uint32
-	g.userIDs, userRank = users.sorted()
-	g.itemIDs, itemRank = items.sorted()
-	entries := make([]entry, len(rows))
-	for k, r := range rows {
-		entries[k] = entry{userRank[r.user], itemRank[r.item], uint32(r.time - g.base), r.rating}
+	table, codes := ratings.sorted()
+	for k := range entries {
+		entries[k].time, entries[k].rating = uint32(times[k]-base), codes[entries[k].rating]
 	}
-	entries = earliestOfPairs(entries)
-	// Internal ids ascend with external ids, so this one order sorts the lists of
-	// users (time, item) and those of items (time, user).
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.item, b.item), cmp.Compare(a.user, b.user))
-	})
-	user := func(e entry) uint32 { return e.user }
-	item := func(e entry) uint32 { return e.item }
-	g.users = scatter(len(g.userIDs), entries, user, item)
-	g.items = scatter(len(g.itemIDs), entries, item, user)
+	times = nil
+	b := builder{BuildConfig: c, entries: entries, base: base, table: table}
+	b.users.ids, b.users.sorted = users.sorted()
+	b.items.ids, b.items.sorted = items.sorted()
+	g, err := b.build()
+	if err != nil {
+		return nil, fmt.Errorf("build graph: %w", err)
+	}
 	return g, nil
+}
+
+// baseOf returns the time that a graph's times count from: the epoch where that
+// reaches all, so that what is added later finds room before the first.
+func baseOf(times []int64) (int64, error) {
+	if len(times) == 0 {
+		return 0, nil
+	}
+	earliest, latest := slices.Min(times), slices.Max(times)
+	// The difference of two int64 is exact as a uint64.
+	switch {
+	case uint64(latest)-uint64(earliest) > math.MaxUint32:
+		return 0, fmt.Errorf("times from %d to %d, in Unix seconds, span more than 136 years: are some in milliseconds?", earliest, latest)
+	case earliest >= 0 && latest <= math.MaxUint32:
+		return 0, nil
+	}
+	return earliest, nil
 }
 
 func check(in Interaction) error {
@@ -82,22 +122,6 @@ func check(in Interaction) error {
 		return fmt.Errorf("the rating %v is not a finite number", in.Rating)
 	}
 	return nil
-}
-
-// earliestOfPairs keeps one entry of each pair. It reorders entries.
-func earliestOfPairs(entries []entry) []entry {
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.item, b.item),
-			cmp.Compare(a.time, b.time), cmp.Compare(b.rating, a.rating))
-	})
-	return slices.CompactFunc(entries, func(a, b entry) bool { return a.user == b.user && a.item == b.item })
-}
-
-// row is an interaction in the order of first appearance, before ids are sorted.
-type row struct {
-	user, item uint32
-	time       int64
-	rating     float32
 }
 
 // interner numbers strings in the order of their first appearance.
@@ -119,12 +143,12 @@ func (n *interner) intern(s string) uint32 {
 	return k
 }
 
-// sorted returns the strings ascending as bytes, and where each number went.
-func (n *interner) sorted() (ids []string, rank []uint32) {
+// sorted returns the strings ascending as bytes, and the number of each.
+func (n *interner) sorted() (ids []string, numbers []uint32) {
 	ids = slices.Sorted(slices.Values(n.ids))
-	rank = make([]uint32, len(ids))
+	numbers = make([]uint32, len(ids))
 	for k, id := range ids {
-		rank[n.index[id]] = uint32(k)
+		numbers[k] = n.index[id]
 	}
-	return ids, rank
+	return ids, numbers
 }

@@ -3,8 +3,6 @@ package graph
 import (
 	"cmp"
 	"iter"
-	"slices"
-	"sync"
 	"time"
 )
 
@@ -14,60 +12,59 @@ import (
 // Internal ids that a Cut takes must come from the same graph; others panic or
 // name someone else.
 type Cut struct {
-	g     *Graph
-	at    int64  // Unix seconds
-	limit uint64 // the same, counted from the graph's base: entries below it are visible
-
-	count    sync.Once
-	users    int
-	items    int
-	pairs    int
-	weights  sync.Once
-	weightOf []uint64 // by user: inverse user frequency, in units of 1/iufUnit
+	g  *Graph
+	at int64 // Unix seconds
+	m  *moment
 }
 
 // At cuts the graph strictly before t. The graph's times are whole seconds,
 // made so by dropping what is below a second; t is treated alike, which can
-// only hide more.
+// only hide more. What a cut learns of its moment is shared with later cuts at
+// the same, as long as few others lie between.
 func (g *Graph) At(t time.Time) *Cut {
-	c := &Cut{g: g, at: t.Unix()}
-	if c.at > g.base {
-		c.limit = uint64(c.at) - uint64(g.base)
+	at := t.Unix()
+	return &Cut{g: g, at: at, m: g.moment(g.since(at))}
+}
+
+// since returns a time in Unix seconds as seconds since the base, at least 0.
+func (g *Graph) since(at int64) uint64 {
+	if at <= g.base {
+		return 0
 	}
-	return c
+	return uint64(at) - uint64(g.base)
 }
 
 // AsOf returns the moment of the cut, in whole seconds, UTC.
 func (c *Cut) AsOf() time.Time { return time.Unix(c.at, 0).UTC() }
 
 // Users returns the number of users with at least one event before the cut.
-func (c *Cut) Users() int { c.totals(); return c.users }
+func (c *Cut) Users() int { c.count(); return c.m.users.seen }
 
 // Items returns the number of items with at least one event before the cut.
-func (c *Cut) Items() int { c.totals(); return c.items }
+func (c *Cut) Items() int { c.count(); return c.m.items.seen }
+
+func (c *Cut) count() {
+	c.m.count.Do(func() {
+		c.m.users.seen = c.g.users.seen(c.m)
+		c.m.items.seen = c.g.items.seen(c.m)
+	})
+}
 
 // Interactions returns the number of events before the cut.
-func (c *Cut) Interactions() int { c.totals(); return c.pairs }
-
-func (c *Cut) totals() {
-	c.count.Do(func() {
-		for u := range c.g.userIDs {
-			if d := c.UserDegree(User(u)); d > 0 {
-				c.users++
-				c.pairs += d
-			}
-		}
-		for range c.AllItems() {
-			c.items++
+func (c *Cut) Interactions() int {
+	c.m.countPairs.Do(func() {
+		for i := range c.g.Items() {
+			c.m.pairs += c.ItemDegree(Item(i))
 		}
 	})
+	return c.m.pairs
 }
 
 // AllUsers yields the users with at least one event before the cut, by external
 // id, ascending as bytes.
 func (c *Cut) AllUsers() iter.Seq[User] {
 	return func(yield func(User) bool) {
-		for u := range c.g.userIDs {
+		for u := range c.g.userIDs.all() {
 			if c.UserDegree(User(u)) > 0 && !yield(User(u)) {
 				return
 			}
@@ -79,7 +76,7 @@ func (c *Cut) AllUsers() iter.Seq[User] {
 // id, ascending as bytes.
 func (c *Cut) AllItems() iter.Seq[Item] {
 	return func(yield func(Item) bool) {
-		for i := range c.g.itemIDs {
+		for i := range c.g.itemIDs.all() {
 			if c.ItemDegree(Item(i)) > 0 && !yield(Item(i)) {
 				return
 			}
@@ -90,44 +87,42 @@ func (c *Cut) AllItems() iter.Seq[Item] {
 // User returns the user with that external id; false if there is none with an
 // event before the cut.
 func (c *Cut) User(id string) (User, bool) {
-	u, ok := slices.BinarySearch(c.g.userIDs, id)
+	u, ok := c.g.userIDs.find(id)
 	return User(u), ok && c.UserDegree(User(u)) > 0
 }
 
 // Item returns the item with that external id; false if there is none with an
 // event before the cut.
 func (c *Cut) Item(id string) (Item, bool) {
-	i, ok := slices.BinarySearch(c.g.itemIDs, id)
+	i, ok := c.g.itemIDs.find(id)
 	return Item(i), ok && c.ItemDegree(Item(i)) > 0
 }
 
 // UserID returns the external id of a user.
-func (c *Cut) UserID(u User) string { return c.g.userIDs[u] }
+func (c *Cut) UserID(u User) string { return c.g.userIDs.id(uint32(u)) }
 
 // ItemID returns the external id of an item.
-func (c *Cut) ItemID(i Item) string { return c.g.itemIDs[i] }
+func (c *Cut) ItemID(i Item) string { return c.g.itemIDs.id(uint32(i)) }
 
 // UserDegree returns the number of items that the user has.
-func (c *Cut) UserDegree(u User) int {
-	from, to := c.g.users.prefix(uint32(u), c.limit)
-	return to - from
-}
+func (c *Cut) UserDegree(u User) int { return c.history(uint32(u)).len() }
 
 // ItemDegree returns the number of users who have the item.
-func (c *Cut) ItemDegree(i Item) int {
-	from, to := c.g.items.prefix(uint32(i), c.limit)
-	return to - from
-}
+func (c *Cut) ItemDegree(i Item) int { return c.audience(uint32(i)).len() }
 
 // ItemDegreeSince returns the number of users who came to have the item in
 // [since, cut).
 func (c *Cut) ItemDegreeSince(i Item, since time.Time) int {
-	from, to := c.g.items.prefix(uint32(i), c.limit)
-	earlier := &Cut{g: c.g, at: ceil(since)}
-	if earlier.at > c.g.base {
-		earlier.limit = uint64(earlier.at) - uint64(c.g.base)
+	from := c.g.since(ceil(since))
+	p, before := c.audience(uint32(i)), 0
+	for lo, hi := p.from, p.to; lo < hi; before = int(lo - p.from) {
+		if mid := lo + (hi-lo)/2; uint64(p.in.times[mid]) < from {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
 	}
-	return max(0, to-from-earlier.ItemDegree(i))
+	return p.len() - before
 }
 
 // ceil rounds up to whole seconds: an event in the second of since, but not
@@ -142,11 +137,10 @@ func ceil(t time.Time) int64 {
 // History returns the user's events, ascending by time, ties by external item
 // id. The caller may change the slice.
 func (c *Cut) History(u User) []Event {
-	l := &c.g.users
-	from, to := l.prefix(uint32(u), c.limit)
-	events := make([]Event, 0, to-from)
-	for k := from; k < to; k++ {
-		events = append(events, Event{u, Item(l.ids[k]), c.time(l.times[k]), l.ratings[k]})
+	p := c.history(uint32(u))
+	events := make([]Event, 0, p.len())
+	for k := p.from; k < p.to; k++ {
+		events = append(events, Event{u, Item(p.in.ids[k]), c.time(p.in.times[k]), p.in.ratings.at(k)})
 	}
 	return events
 }
@@ -154,11 +148,10 @@ func (c *Cut) History(u User) []Event {
 // Audience returns the item's events, ascending by time, ties by external user
 // id. The caller may change the slice.
 func (c *Cut) Audience(i Item) []Event {
-	l := &c.g.items
-	from, to := l.prefix(uint32(i), c.limit)
-	events := make([]Event, 0, to-from)
-	for k := from; k < to; k++ {
-		events = append(events, Event{User(l.ids[k]), i, c.time(l.times[k]), l.ratings[k]})
+	p := c.audience(uint32(i))
+	events := make([]Event, 0, p.len())
+	for k := p.from; k < p.to; k++ {
+		events = append(events, Event{User(p.in.ids[k]), i, c.time(p.in.times[k]), p.in.ratings.at(k)})
 	}
 	return events
 }
@@ -167,33 +160,37 @@ func (c *Cut) time(sinceBase uint32) time.Time {
 	return time.Unix(c.g.base+int64(sinceBase), 0).UTC()
 }
 
-// itemsOf and usersOf are the visible part of a list, without copying.
-func (c *Cut) itemsOf(u uint32) []uint32 {
-	from, to := c.g.users.prefix(u, c.limit)
-	return c.g.users.ids[from:to]
+// history and audience are the visible part of a list, in place.
+func (c *Cut) history(u uint32) span {
+	return c.m.users.span(&c.g.users, c.m, u)
 }
 
-func (c *Cut) usersOf(i uint32) []uint32 {
-	from, to := c.g.items.prefix(i, c.limit)
-	return c.g.items.ids[from:to]
+func (c *Cut) audience(i uint32) span {
+	return c.m.items.span(&c.g.items, c.m, i)
 }
+
+func (c *Cut) itemsOf(u uint32) []uint32 { return c.history(u).ids() }
+func (c *Cut) usersOf(i uint32) []uint32 { return c.audience(i).ids() }
 
 // Popular returns the k items with the highest degrees, all visible ones if k
 // is 0 or less; ties by external id.
 func (c *Cut) Popular(k int) []Item {
 	type ranked struct {
-		item   Item
+		item   uint32
 		degree int
 	}
-	best := top[ranked]{k: k, less: func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.degree, a.degree), cmp.Compare(a.item, b.item))
-	}}
-	for i := range c.AllItems() {
-		best.add(ranked{i, c.ItemDegree(i)})
+	best := top[ranked]{k: k}
+	compare := func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.degree, a.degree), c.g.itemIDs.compare(a.item, b.item))
+	}
+	for i := range uint32(c.g.Items()) {
+		if d := c.ItemDegree(Item(i)); d > 0 {
+			best.add(ranked{i, d}, compare)
+		}
 	}
 	var items []Item
-	for _, r := range best.sorted() {
-		items = append(items, r.item)
+	for _, r := range best.sorted(compare) {
+		items = append(items, Item(r.item))
 	}
 	return items
 }

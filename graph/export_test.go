@@ -1,5 +1,46 @@
 package graph
 
+import "bytes"
+
 // Encode and Decode are the snapshot in memory.
-func Encode(g *Graph) []byte          { return g.encode() }
-func Decode(b []byte) (*Graph, error) { return decode(b) }
+func Encode(g *Graph) []byte {
+	var b bytes.Buffer
+	if err := g.write(&b); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func Decode(b []byte) (*Graph, error) {
+	copied := aligned(len(b))
+	copy(copied, b)
+	g, err := parse(copied)
+	if err == nil {
+		err = g.verify(copied)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Kernels are the ways to count that a query can be made to use.
+func Kernels() map[string]func(Query) Query {
+	ways := map[string]func(Query) Query{}
+	for name, k := range map[string]kernel{"any": anyKernel, "sparse": sparseKernel, "dense": denseKernel, "wide": wideKernel, "pull": pullKernel} {
+		ways[name] = func(q Query) Query { q.kernel = k; return q }
+	}
+	return ways
+}
+
+// SimilarUsersBy is SimilarUsers, counted in a way of [Kernels].
+func (c *Cut) SimilarUsersBy(name string, u User, k, support int) []Peer {
+	ways := map[string]kernel{"any": anyKernel, "sparse": sparseKernel, "dense": denseKernel, "wide": wideKernel}
+	s := c.g.scratch()
+	defer c.g.release(s)
+	var peers []Peer
+	for _, f := range c.nearUsers(s, uint32(u), UserQuery{Neighbours: k, Support: support}, ways[name]) {
+		peers = append(peers, Peer{User(f.id), int(f.shared), int(f.degree), cosine(f.shared, s.best.middle, f.degree)})
+	}
+	return peers
+}

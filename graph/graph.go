@@ -36,11 +36,11 @@
 //
 // Every list of answers has one order: best first, ties by external id,
 // ascending as bytes. Internal ids ([User], [Item]) are handles within one
-// graph; nothing that is returned depends on their values.
+// graph; they go by popularity, which keeps what is asked for most close
+// together, and nothing that is returned depends on their values.
 package graph
 
 import (
-	"slices"
 	"sync"
 	"time"
 )
@@ -69,49 +69,77 @@ type Event struct {
 // Graph holds a whole log. It is immutable and safe for concurrent use. It is
 // made by [Build] or [Open] and asked through [Graph.At].
 type Graph struct {
-	userIDs []string // ascending as bytes; a User is a position here
-	itemIDs []string // ascending as bytes; an Item is a position here
-	base    int64    // Unix seconds; times in the lists count from here
-	users   lists    // of each user: items
-	items   lists    // of each item: users
+	userIDs, itemIDs names
+	base             int64  // Unix seconds; times in the lists count from here
+	latest           uint64 // time of the last entry; 0 without any
+	checkpoints      [checkpoints]uint32
+	users            lists // of each user: items
+	items            lists // of each item: users
+	pairs            int
 
-	scratch sync.Pool // of *counters
+	recent recent
+	pool   sync.Pool // of *scratch
+	file   *mapping  // nil if in memory
 }
 
 // Users returns the number of users in the whole log.
-func (g *Graph) Users() int { return len(g.userIDs) }
+func (g *Graph) Users() int { return g.userIDs.len() }
 
 // Items returns the number of items in the whole log.
-func (g *Graph) Items() int { return len(g.itemIDs) }
+func (g *Graph) Items() int { return g.itemIDs.len() }
 
 // Interactions returns the number of distinct pairs in the whole log.
-func (g *Graph) Interactions() int { return len(g.users.ids) }
+func (g *Graph) Interactions() int { return g.pairs }
 
 // End returns the earliest moment at which the whole log is visible: a second
 // after the last interaction. It is the zero time for an empty log.
 func (g *Graph) End() time.Time {
-	if len(g.users.times) == 0 {
+	if g.pairs == 0 {
 		return time.Time{}
 	}
-	return time.Unix(g.base+int64(slices.Max(g.users.times))+1, 0).UTC()
+	return time.Unix(g.base+int64(g.latest)+1, 0).UTC()
 }
 
 // Quantile returns the time of the interaction before which a share q (0 to 1)
 // of the log lies: the one at position ⌊q·n⌋ of the n interactions sorted by
 // time. For q = 1 it is [Graph.End]. It is the zero time for an empty log.
 func (g *Graph) Quantile(q float64) time.Time {
-	n := len(g.users.times)
-	if n == 0 {
+	if g.pairs == 0 {
 		return time.Time{}
 	}
-	at := int(min(max(q, 0), 1) * float64(n))
-	if at == n {
+	at := int(min(max(q, 0), 1) * float64(g.pairs))
+	if at == g.pairs {
 		return g.End()
 	}
-	sorted := slices.Clone(g.users.times)
-	slices.Sort(sorted)
-	return time.Unix(g.base+int64(sorted[at]), 0).UTC()
+	// The upper half of the time's bits first, then the lower: two passes, and
+	// no sorted copy of all times.
+	high := 0
+	for half := range 2 {
+		counts := make([]int, 1<<16)
+		for t := range g.items.all(g.Items()) {
+			switch {
+			case half == 0:
+				counts[t>>16]++
+			case int(t>>16) == high:
+				counts[t&0xffff]++
+			}
+		}
+		k := 0
+		for ; at >= counts[k]; k++ {
+			at -= counts[k]
+		}
+		if half == 1 {
+			return time.Unix(g.base+int64(high<<16|k), 0).UTC()
+		}
+		high = k
+	}
+	panic("unreachable")
 }
 
 // Close releases what the graph holds. No cut of it may be used afterwards.
-func (g *Graph) Close() error { return nil }
+func (g *Graph) Close() error {
+	if g.file == nil {
+		return nil
+	}
+	return g.file.close()
+}

@@ -1,9 +1,6 @@
 package graph
 
-import (
-	"cmp"
-	"math"
-)
+import "math"
 
 // Measure is a similarity of two items; the package's essay defines them.
 type Measure string
@@ -33,6 +30,37 @@ type Query struct {
 	Among     []Item  // only these, if not nil
 	Exclude   []Item  // none of these
 	LikedFrom float32 // count as liked a rating of this or more; 0: do not count
+
+	kernel kernel // the way to count; tests choose it
+}
+
+// kernel is a way to count. All say the same; they differ in what they cost.
+type kernel uint8
+
+const (
+	anyKernel    kernel = iota // the cheapest, by what is known before counting
+	sparseKernel               // note what was counted, look at that
+	denseKernel                // count, then look through all
+	wideKernel                 // dense, with 32 bits a counter
+	pullKernel                 // read the other items' lists, popular first
+)
+
+func (q Query) withDefaults() Query {
+	if q.K == 0 {
+		q.K = 20
+	}
+	if q.Measure == "" {
+		q.Measure = Cosine
+	}
+	if q.Support <= 0 {
+		q.Support = DefaultSupport
+	}
+	switch q.Measure {
+	case Cosine, Jaccard, Lift, IUF:
+	default:
+		panic("graph: unknown measure " + string(q.Measure))
+	}
+	return q
 }
 
 // Neighbour is an item near another, with what was counted, all as of the cut.
@@ -48,98 +76,195 @@ type Neighbour struct {
 
 // ItemCF walks from the item to its users to their other items, and returns the
 // items nearest to it by the query's measure, best first, ties by external id;
-// the item itself never. It panics if the measure is none of [Measures].
+// the item itself never. Equal scores are a tie only if they are equal as
+// fractions; for [IUF], as floats. It panics if the measure is none of
+// [Measures].
 func (c *Cut) ItemCF(i Item, q Query) []Neighbour {
-	if q.K == 0 {
-		q.K = 20
-	}
-	if q.Support <= 0 {
-		q.Support = DefaultSupport
-	}
-	s := c.g.counters()
+	q = q.withDefaults()
+	s := c.g.scratch()
 	defer c.g.release(s)
-	users := c.usersOf(uint32(i))
-	if q.Among != nil && c.pull(users, q.Among) {
-		c.countAmong(s, users, q)
-	} else {
-		c.countAll(s, users, q)
+	near := c.nearItems(s, uint32(i), q)
+	if len(near) == 0 {
+		return nil
 	}
+	neighbours := make([]Neighbour, len(near))
+	own, users := s.best.middle, c.Users()
+	for k, f := range near {
+		n := &neighbours[k]
+		n.Item, n.Shared, n.Degree = Item(f.id), int(f.shared), int(f.degree)
+		n.Cosine = cosine(f.shared, own, f.degree)
+		n.Lift = lift(f.shared, own, f.degree, users)
+		switch q.Measure {
+		case Cosine:
+			n.Score = n.Cosine
+		case Jaccard:
+			n.Score = float64(f.shared) / float64(s.best.union(f))
+		case Lift:
+			n.Score = n.Lift
+		case IUF:
+			n.Score = iuf(f.weight, own, f.degree)
+		}
+	}
+	if q.LikedFrom > 0 {
+		c.countLiked(s, uint32(i), neighbours, q.LikedFrom)
+	}
+	return neighbours
+}
 
-	var among map[Item]bool
-	if q.Among != nil {
-		among = set(q.Among)
+// nearItems finds what is near the item; the result lives in the scratch.
+func (c *Cut) nearItems(s *scratch, i uint32, q Query) []found {
+	users := c.usersOf(i)
+	s.best.order = order{q.Measure, uint32(len(users)), &c.g.itemIDs}
+	s.best.k, s.best.kept = q.K, s.best.kept[:0]
+	if len(users) < q.Support {
+		return nil // nothing shares more users than it has
 	}
-	exclude := set(q.Exclude)
-	best := top[Neighbour]{k: q.K, less: func(a, b Neighbour) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Item, b.Item))
-	}}
-	total := 0
-	if len(s.touched) > 0 {
-		total = c.Users()
+	items := &c.g.items
+	if q.Among != nil {
+		c.nearAmong(s, i, users, q)
+		return s.best.sorted()
+	}
+	skip := s.skipping(i, q.Exclude)
+	if q.Measure == IUF {
+		c.nearWeighted(s, users, skip, q.Support)
+		return s.best.sorted()
+	}
+	if q.kernel == pullKernel || q.kernel == anyKernel && c.worthPulling(len(users), q) {
+		if c.nearByPull(s, users, skip, q) {
+			return s.best.sorted()
+		}
+		s.best.kept = s.best.kept[:0]
+	}
+	work := c.spread(s, &c.g.users, &c.m.users, users, 0)
+	rows := c.g.Items()
+	dense := q.kernel >= denseKernel || q.kernel == anyKernel && work > rows/4
+	looked := work
+	if dense {
+		looked = rows
+	}
+	h := c.choosing(&s.best, items, &c.m.items, min(looked, rows)/8, q.Support)
+	if len(users) <= math.MaxUint16 && q.kernel != wideKernel {
+		pushAndChoose[uint16](&h, s, rows, skip, dense)
+	} else {
+		pushAndChoose[uint32](&h, s, rows, skip, dense)
+	}
+	return s.best.sorted()
+}
+
+// worthPulling reports whether pull may be less work: for a hub, if the measure
+// has a bound that shrinks with the degree, and if not everything is asked for.
+func (c *Cut) worthPulling(users int, q Query) bool {
+	return users >= hubFrom && q.K > 0 && (q.Measure == Cosine || q.Measure == Jaccard)
+}
+
+// nearByPull tries to pull, with as much work as pushing would be.
+func (c *Cut) nearByPull(s *scratch, users, skip []uint32, q Query) bool {
+	budget := math.MaxInt
+	if q.kernel == anyKernel {
+		budget = c.estimate(users)
+	}
+	s.bits = grown(s.bits, setWords(c.g.Users()))
+	s.skips = grown(s.skips, setWords(c.g.Items()))
+	set(s.bits, users)
+	set(s.skips, skip)
+	h := c.choosing(&s.best, &c.g.items, &c.m.items, 0, q.Support)
+	done := c.pull(&h, s, budget)
+	unset(s.bits, users)
+	unset(s.skips, skip)
+	return done
+}
+
+// estimate guesses from a few of them how many items the users have together.
+func (c *Cut) estimate(users []uint32) int {
+	const sample = 64
+	step, work, asked := max(1, len(users)/sample), 0, 0
+	for k := 0; k < len(users); k += step {
+		work += c.UserDegree(User(users[k]))
+		asked++
+	}
+	return work / asked * len(users)
+}
+
+// nearWeighted counts with weights.
+func (c *Cut) nearWeighted(s *scratch, users, skip []uint32, support int) {
+	c.spread(s, &c.g.users, &c.m.users, users, 0)
+	rows := c.g.Items()
+	counts := view[uint32](s, rows)
+	s.weights = grown(s.weights, rows)
+	s.touched = pushWeighted(counts, s.weights, s.spans, s.touched[:0])
+	h := c.choosing(&s.best, &c.g.items, &c.m.items, len(s.touched), support)
+	for _, j := range skip {
+		counts[j] = 0
 	}
 	for _, j := range s.touched {
-		shared := int(s.shared[j])
-		if shared < q.Support || Item(j) == i || exclude[Item(j)] || (among != nil && !among[Item(j)]) {
-			continue
-		}
-		n := Neighbour{Item: Item(j), Shared: shared, Liked: int(s.liked[j]), Degree: c.ItemDegree(Item(j))}
-		n.Cosine = cosine(shared, len(users), n.Degree)
-		n.Lift = lift(shared, len(users), n.Degree, total)
-		n.Score = score(q.Measure, n, len(users), s.weight[j])
-		best.add(n)
-	}
-	return best.sorted()
-}
-
-// pull reports whether reading the users of the items asked for is less work
-// than reading all items of the users. Both count the same.
-func (c *Cut) pull(users []uint32, among []Item) bool {
-	cost := 0
-	for _, j := range among {
-		cost += c.ItemDegree(j)
-	}
-	for _, u := range users {
-		if cost -= c.UserDegree(User(u)); cost < 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// countAll counts, for every item of the given users, how many of them have it,
-// like it, and weigh in by inverse user frequency.
-func (c *Cut) countAll(s *counters, users []uint32, q Query) {
-	weights := c.weightsFor(q.Measure)
-	l := &c.g.users
-	for _, u := range users {
-		from, to := l.prefix(u, c.limit)
-		for k := from; k < to; k++ {
-			s.count(l.ids[k], u, l.ratings[k], q, weights)
-		}
+		h.consider(j, counts[j], s.weights[j])
+		counts[j], s.weights[j] = 0, 0
 	}
 }
 
-// countAmong counts the same for the items asked for, from their own lists.
-func (c *Cut) countAmong(s *counters, users []uint32, q Query) {
-	weights := c.weightsFor(q.Measure)
-	has := c.g.counters()
-	defer c.g.release(has)
-	has.touched = append(has.touched, users...)
-	for _, u := range users {
-		has.shared[u] = 1
-	}
-	l := &c.g.items
+// nearAmong counts only the items asked for: from their own lists if these are
+// shorter than those of the users, and from the users' otherwise.
+func (c *Cut) nearAmong(s *scratch, i uint32, users []uint32, q Query) {
+	s.skips = grown(s.skips, setWords(c.g.Items()))
+	skip := s.skipping(i, q.Exclude)
+	set(s.skips, skip)
+	defer unset(s.skips, skip)
+	asked := len(skip) // s.noted holds the items to forget, then those asked for once
 	for _, j := range q.Among {
-		if s.shared[j] > 0 {
-			continue // listed twice
-		}
-		from, to := l.prefix(uint32(j), c.limit)
-		for k := from; k < to; k++ {
-			if u := l.ids[k]; has.shared[u] == 1 {
-				s.count(uint32(j), u, l.ratings[k], q, weights)
-			}
+		if !has(s.skips, uint32(j)) {
+			s.noted = append(s.noted, uint32(j))
+			set(s.skips, s.noted[len(s.noted)-1:])
 		}
 	}
+	among := s.noted[asked:]
+	unset(s.skips, among)
+	h := c.choosing(&s.best, &c.g.items, &c.m.items, len(among), q.Support)
+	if q.Measure != IUF && (q.kernel == sparseKernel || q.kernel == anyKernel && !c.shorter(among, users)) {
+		c.spread(s, &c.g.users, &c.m.users, users, 0)
+		counts := view[uint32](s, c.g.Items())
+		push(counts, s.spans)
+		for _, j := range among {
+			h.consider(j, counts[j], 0)
+		}
+		clear(counts)
+		return
+	}
+	s.bits = grown(s.bits, setWords(c.g.Users()))
+	set(s.bits, users)
+	for _, j := range among {
+		p := c.audience(j)
+		shared, _ := sharedWith(s.bits, p, 0)
+		var weight uint64
+		if q.Measure == IUF && int(shared) >= q.Support {
+			weight = c.weightWith(s.bits, p)
+		}
+		h.consider(j, shared, weight)
+	}
+	unset(s.bits, users)
+}
+
+// shorter reports whether the lists of the items are shorter than those of the
+// users.
+func (c *Cut) shorter(items, users []uint32) bool {
+	left := c.estimate(users)
+	for _, j := range items {
+		if left -= c.ItemDegree(Item(j)); left < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// countLiked counts for each neighbour who of the shared users likes it.
+func (c *Cut) countLiked(s *scratch, i uint32, near []Neighbour, from float32) {
+	users := c.usersOf(i)
+	s.bits = grown(s.bits, setWords(c.g.Users()))
+	set(s.bits, users)
+	for k := range near {
+		_, liked := sharedWith(s.bits, c.audience(uint32(near[k].Item)), from)
+		near[k].Liked = int(liked)
+	}
+	unset(s.bits, users)
 }
 
 // Shared returns the number of users who have both items; for i = j, the
@@ -150,75 +275,40 @@ func (c *Cut) Shared(i, j Item) int { return c.SharedEach(i, []Item{j})[0] }
 // it and i. It is the direct way to the counts of a few pairs: it reads the
 // lists of i and of the others, and nothing else.
 func (c *Cut) SharedEach(i Item, others []Item) []int {
-	has := c.g.counters()
-	defer c.g.release(has)
-	for _, u := range c.usersOf(uint32(i)) {
-		has.shared[u] = 1
-		has.touched = append(has.touched, u)
-	}
+	s := c.g.scratch()
+	defer c.g.release(s)
+	users := c.usersOf(uint32(i))
+	s.bits = grown(s.bits, setWords(c.g.Users()))
+	set(s.bits, users)
 	shared := make([]int, len(others))
 	for k, j := range others {
-		for _, u := range c.usersOf(uint32(j)) {
-			shared[k] += int(has.shared[u])
-		}
+		n, _ := sharedWith(s.bits, c.audience(uint32(j)), 0)
+		shared[k] = int(n)
 	}
+	unset(s.bits, users)
 	return shared
-}
-
-// score is the one formula of each measure, for every path that needs it.
-func score(m Measure, n Neighbour, degree int, weight uint64) float64 {
-	switch m {
-	case "", Cosine:
-		return n.Cosine
-	case Jaccard:
-		return float64(n.Shared) / float64(degree+n.Degree-n.Shared)
-	case Lift:
-		return n.Lift
-	case IUF:
-		return float64(weight) / iufUnit / math.Sqrt(float64(degree)*float64(n.Degree))
-	}
-	panic("graph: unknown measure " + string(m))
 }
 
 // cosine divides before it takes the root: equal fractions then give equal
 // floats, and a tie is a tie whatever the counts it came from.
-func cosine(shared, a, b int) float64 {
+func cosine(shared, a, b uint32) float64 {
 	return math.Sqrt(float64(shared) * float64(shared) / (float64(a) * float64(b)))
 }
 
-func lift(shared, a, b, users int) float64 {
+func lift(shared, a, b uint32, users int) float64 {
 	return float64(shared) * float64(users) / (float64(a) * float64(b))
 }
 
 // iufUnit is the resolution of inverse user frequencies.
 const iufUnit = 1 << 14
 
-// weightsFor returns the weights of users that the measure needs, if any.
-func (c *Cut) weightsFor(m Measure) []uint64 {
-	if m != IUF {
-		return nil
-	}
-	return c.inverseUserFrequencies()
+// iuf is cosine with the sum of weights in place of the number of shared users.
+func iuf(weight uint64, a, b uint32) float64 {
+	return float64(weight) / iufUnit / math.Sqrt(float64(a)*float64(b))
 }
 
-// inverseUserFrequencies returns, by user, 1/ln(1+degree) as of the cut in
-// units of 1/iufUnit; 0 for who has nothing yet.
-func (c *Cut) inverseUserFrequencies() []uint64 {
-	c.weights.Do(func() {
-		c.weightOf = make([]uint64, len(c.g.userIDs))
-		for u := range c.weightOf {
-			if d := c.UserDegree(User(u)); d > 0 {
-				c.weightOf[u] = uint64(math.Round(iufUnit / math.Log1p(float64(d))))
-			}
-		}
-	})
-	return c.weightOf
-}
-
-func set(items []Item) map[Item]bool {
-	s := make(map[Item]bool, len(items))
-	for _, i := range items {
-		s[i] = true
-	}
-	return s
+// inverseFrequency returns the weight of a user of that degree, in units of
+// 1/iufUnit.
+func inverseFrequency(degree int) uint64 {
+	return uint64(math.Round(iufUnit / math.Log1p(float64(degree))))
 }

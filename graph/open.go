@@ -9,183 +9,142 @@ import (
 	"os"
 )
 
-// Open reads a snapshot that [Graph.Save] wrote. A file that is none, is cut
-// short, has a byte changed, or was written by a newer version is refused, with
-// an error that says which and what to do.
+// CheckedWhole is the length in bytes up to which [Open] checks all of a
+// snapshot.
+const CheckedWhole = 32 << 20
+
+// Open maps a snapshot that [Graph.Save] wrote. A file that is none, is cut
+// short, is damaged, or was written by another version is refused, with an
+// error that says which and what to do.
+//
+// Of a file longer than [CheckedWhole] only the head is checked, so that the
+// first query need not wait until gigabytes are read: its seal, and that file
+// and sections have the lengths that it tells. A byte that has changed further
+// on is found by [Graph.Verify]. Without it such a byte may make an answer
+// wrong or a query panic; it never makes a query read outside of the file.
 func Open(path string) (*Graph, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("open graph snapshot: %w", err)
-	}
-	g, err := decode(b)
+	g, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open graph snapshot %s: %w", path, err)
 	}
 	return g, nil
 }
 
-// decode reads a snapshot's bytes. Nothing in them is believed: after the
-// checksums, which find accidents, the arrays are checked for what the queries
-// rely on, so that no file makes a query panic.
-func decode(b []byte) (*Graph, error) {
-	le := binary.LittleEndian
-	sections, base, err := split(b)
+func open(path string) (*Graph, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	g := &Graph{base: base}
-	if g.userIDs, err = decodeIDs(sections[0]); err != nil {
-		return nil, damaged("user ids: %w", err)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
-	if g.itemIDs, err = decodeIDs(sections[1]); err != nil {
-		return nil, damaged("item ids: %w", err)
+	m, err := mapFile(f, int(info.Size()))
+	if err != nil {
+		return nil, err
 	}
+	g, err := parse(m.bytes)
+	if err == nil && len(m.bytes) <= CheckedWhole {
+		err = g.verify(m.bytes)
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	g.file = m
+	return g, nil
+}
+
+// parse reads the head of a snapshot and finds its arrays.
+func parse(b []byte) (*Graph, error) {
+	if !littleEndian() {
+		return nil, errors.New("this machine is big-endian, snapshots are not")
+	}
+	sections, err := split(b)
+	if err != nil {
+		return nil, err
+	}
+	le := binary.LittleEndian
+	g := &Graph{base: int64(le.Uint64(b[24:])), latest: le.Uint64(b[32:])}
+	for k := range g.checkpoints {
+		g.checkpoints[k] = le.Uint32(b[40+4*k:])
+	}
+	if g.latest > math.MaxUint32 {
+		return nil, damaged("its last moment is %d seconds after its first", g.latest)
+	}
+	for k, n := range []*names{&g.userIDs, &g.itemIDs} {
+		s := sections[4*k:]
+		*n = names{blob: s[0], starts: numbersOf[uint32](s[1]), order: numbersOf[uint32](s[2]), rank: numbersOf[uint32](s[3])}
+		if len(n.starts) != len(n.rank)+1 || len(n.order) != len(n.rank) {
+			return nil, damaged("it has %d starts, %d places and %d numbers of external ids", len(n.starts), len(n.order), len(n.rank))
+		}
+	}
+	table := numbersOf[float32](sections[20])
 	for k, l := range []*lists{&g.users, &g.items} {
-		arrays := sections[2+4*k : 6+4*k]
-		for a, size := range []int{8, 4, 4, 4} {
-			if len(arrays[a])%size != 0 {
-				return nil, damaged("section %d has a broken length", 2+4*k+a)
-			}
-		}
-		for ; len(arrays[0]) > 0; arrays[0] = arrays[0][8:] {
-			l.offsets = append(l.offsets, le.Uint64(arrays[0]))
-		}
-		l.ids, l.times = decodeUint32s(arrays[1]), decodeUint32s(arrays[2])
-		for _, bits := range decodeUint32s(arrays[3]) {
-			l.ratings = append(l.ratings, math.Float32frombits(bits))
+		s := sections[8+6*k:]
+		l.offsets, l.ids, l.times = numbersOf[uint32](s[0]), numbersOf[uint32](s[1]), numbersOf[uint32](s[2])
+		l.ratings = ratings{table: table, codes: s[3], width: widthFor(len(table))}
+		l.grid, l.firsts = numbersOf[uint32](s[4]), numbersOf[uint32](s[5])
+		rows := []*names{&g.userIDs, &g.itemIDs}[k].len()
+		if len(l.offsets) != rows+1 || len(l.times) != len(l.ids) || len(l.firsts) != rows ||
+			len(l.ratings.codes) != codeBytes(len(l.ids), l.ratings.width) || len(l.grid)%checkpoints != 0 || len(l.grid) > rows*checkpoints {
+			return nil, damaged("the lengths of its lists do not fit together")
 		}
 	}
-	if err := g.users.check(len(g.userIDs), len(g.itemIDs)); err != nil {
-		return nil, damaged("lists of users: %w", err)
-	}
-	if err := g.items.check(len(g.itemIDs), len(g.userIDs)); err != nil {
-		return nil, damaged("lists of items: %w", err)
-	}
-	if len(g.users.ids) != len(g.items.ids) {
-		return nil, damaged("its two directions hold %d and %d interactions", len(g.users.ids), len(g.items.ids))
+	if g.pairs = len(g.users.ids); g.pairs != len(g.items.ids) {
+		return nil, damaged("its two directions hold %d and %d interactions", g.pairs, len(g.items.ids))
 	}
 	return g, nil
 }
 
-// split checks the envelope of the file and returns its sections.
-func split(b []byte) (sections [][]byte, base int64, err error) {
+// split checks the head of the file and returns its sections.
+func split(b []byte) (sections [][]byte, err error) {
 	le := binary.LittleEndian
 	if len(b) < 12 || string(b[:8]) != magic {
-		return nil, 0, errors.New("the file is not a graph snapshot: give the graph.bin that mars import wrote")
+		return nil, errors.New("the file is not a graph snapshot: give the graph.bin that mars import wrote")
 	}
-	if v := le.Uint32(b[8:]); v > version {
-		return nil, 0, fmt.Errorf("it has format %d, newer than %d, the newest that this program reads: use a newer program or import the data set again", v, version)
-	} else if v < version {
-		return nil, 0, damaged("it says format %d, which never was", v)
+	switch v := le.Uint32(b[8:]); {
+	case v > version:
+		return nil, fmt.Errorf("it has format %d, newer than %d, the newest that this program reads: use a newer program or import the data set again", v, version)
+	case v == 0:
+		return nil, damaged("it says format 0, which never was")
+	case v < version:
+		return nil, fmt.Errorf("it has format %d, which this program no longer reads: import the data set again", v)
 	}
 	if len(b) < headerLength {
-		return nil, 0, damaged("it ends after %d bytes, within its header", len(b))
+		return nil, damaged("it ends after %d bytes, within its header", len(b))
 	}
-	if crc32.Checksum(b[:headerLength-4], castagnoli) != le.Uint32(b[headerLength-4:]) {
-		return nil, 0, damaged("its header does not match its checksum")
+	if crc32.Checksum(b[:headerLength-4], castagnoli()) != le.Uint32(b[headerLength-4:]) {
+		return nil, damaged("its header does not match its checksum")
 	}
 	if le.Uint32(b[12:]) != sectionCount {
-		return nil, 0, damaged("it has %d sections, not %d", le.Uint32(b[12:]), sectionCount)
+		return nil, damaged("it has %d sections, not %d", le.Uint32(b[12:]), sectionCount)
 	}
 	if want := le.Uint64(b[16:]); want != uint64(len(b)) {
-		return nil, 0, damaged("it has %d bytes, not the %d that were written", len(b), want)
+		return nil, damaged("it has %d bytes, not the %d that were written", len(b), want)
 	}
-	at := uint64(headerLength)
+	at := uint64(align(headerLength))
 	for k := range sectionCount {
-		entry := b[32+24*k:]
+		entry := b[tableStart+24*k:]
 		offset, length := le.Uint64(entry), le.Uint64(entry[8:])
-		if offset < at || offset-at >= alignment || offset > uint64(len(b)) || length > uint64(len(b))-offset {
-			return nil, 0, damaged("section %d lies outside of the file or over another", k)
+		if offset != at || offset > uint64(len(b)) || length > uint64(len(b))-offset || length%4 != 0 && !ofBytes(k) {
+			return nil, damaged("section %d lies outside of the file, over another, or has a broken length", k)
 		}
-		if !zero(b[at:offset]) {
-			return nil, 0, damaged("there are bytes between sections before section %d", k)
-		}
-		s := b[offset : offset+length]
-		if crc32.Checksum(s, castagnoli) != le.Uint32(entry[16:]) {
-			return nil, 0, damaged("section %d does not match its checksum", k)
-		}
-		sections = append(sections, s)
-		at = offset + length
+		sections = append(sections, b[offset:offset+length:offset+length])
+		at = uint64(align(int(offset + length)))
 	}
-	if uint64(len(b))-at >= alignment || !zero(b[at:]) {
-		return nil, 0, damaged("there are bytes after its last section")
+	if uint64(len(b)) != at {
+		return nil, damaged("there are bytes after its last section")
 	}
-	return sections, int64(le.Uint64(b[24:])), nil
+	return sections, nil
+}
+
+// ofBytes reports whether a section is of single bytes.
+func ofBytes(section int) bool {
+	return section == 0 || section == 4 || section == 11 || section == 17
 }
 
 // damaged is an error of a file that was a snapshot once.
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("the snapshot is damaged: %w: restore it from a backup or import the data set again", fmt.Errorf(format, args...))
-}
-
-func zero(b []byte) bool {
-	for _, x := range b {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func decodeUint32s(b []byte) []uint32 {
-	v := make([]uint32, len(b)/4)
-	for k := range v {
-		v[k] = binary.LittleEndian.Uint32(b[4*k:])
-	}
-	return v
-}
-
-// decodeIDs reads ids, which must ascend.
-func decodeIDs(b []byte) ([]string, error) {
-	var ids []string
-	for len(b) > 0 {
-		if len(b) < 4 {
-			return nil, errors.New("the last one is cut short")
-		}
-		n := binary.LittleEndian.Uint32(b)
-		b = b[4:]
-		if n == 0 || n > maxID || int(n) > len(b) {
-			return nil, fmt.Errorf("number %d has a length of %d bytes", len(ids), n)
-		}
-		id := string(b[:n])
-		b = b[n:]
-		if len(ids) > 0 && id <= ids[len(ids)-1] {
-			return nil, fmt.Errorf("number %d is out of order", len(ids))
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
-
-// check reports what of the promises of lists does not hold, for rows rows with
-// ids below others.
-func (l *lists) check(rows, others int) error {
-	n := len(l.ids)
-	if len(l.offsets) != rows+1 || l.offsets[0] != 0 || l.offsets[rows] != uint64(n) {
-		return fmt.Errorf("%d offsets for %d rows and %d entries", len(l.offsets), rows, n)
-	}
-	if len(l.times) != n || len(l.ratings) != n {
-		return fmt.Errorf("%d ids, %d times and %d ratings", n, len(l.times), len(l.ratings))
-	}
-	seen := make([]uint32, others) // the row, plus 1, that last had the id
-	for r := range rows {
-		from, to := l.offsets[r], l.offsets[r+1]
-		if from >= to || to > uint64(n) {
-			return fmt.Errorf("row %d is empty or ends before it starts", r)
-		}
-		for k := from; k < to; k++ {
-			id := l.ids[k]
-			if int(id) >= others || seen[id] == uint32(r)+1 {
-				return fmt.Errorf("row %d has an id that is unknown or there twice", r)
-			}
-			seen[id] = uint32(r) + 1
-			if k > from && (l.times[k] < l.times[k-1] || l.times[k] == l.times[k-1] && id < l.ids[k-1]) {
-				return fmt.Errorf("row %d is out of order", r)
-			}
-			if f := float64(l.ratings[k]); math.IsNaN(f) || math.IsInf(f, 0) {
-				return fmt.Errorf("row %d has a rating that is not finite", r)
-			}
-		}
-	}
-	return nil
 }

@@ -115,11 +115,16 @@ func checkUser(t *rapid.T, c *graph.Cut, o oracle, id string, k, support int, it
 	})
 	equal(t, "history of "+id, history, want)
 
-	var peers []peer
-	for _, p := range c.SimilarUsers(u, k, support) {
-		peers = append(peers, peer{c.UserID(p.User), p.Shared, p.Degree, p.Cosine})
+	for way := range graph.Kernels() {
+		if way == "pull" {
+			continue
+		}
+		var peers []peer
+		for _, p := range c.SimilarUsersBy(way, u, k, support) {
+			peers = append(peers, peer{c.UserID(p.User), p.Shared, p.Degree, p.Cosine})
+		}
+		equal(t, "users near "+id+", counted "+way, peers, o.similarUsers(id, k, support))
 	}
-	equal(t, "users near "+id, peers, o.similarUsers(id, k, support))
 
 	for _, among := range [][]string{nil, {}, items[:1+len(items)/2]} {
 		q := graph.UserQuery{K: k, Neighbours: 3, Support: support, Among: internal(c, among)}
@@ -167,15 +172,18 @@ func checkItem(t *rapid.T, c *graph.Cut, o oracle, id string, k, support int, it
 	}
 	exclude := items[len(items)-1:]
 	for _, m := range graph.Measures() {
-		// Few items are counted from their own lists, many from the users': both
-		// must say the same.
+		// Few items are counted from their own lists, many from the users'. All
+		// ways to count must say the same.
 		for _, among := range [][]string{nil, {}, items[:1], items} {
 			q := graph.Query{K: k, Measure: m, Support: support, Among: internal(c, among), Exclude: internal(c, exclude), LikedFrom: 3}
-			var near []neighbour
-			for _, n := range c.ItemCF(i, q) {
-				near = append(near, neighbour{c.ItemID(n.Item), n.Shared, n.Liked, n.Degree, n.Cosine, n.Lift, n.Score})
+			want := o.itemCF(id, k, m, support, among, exclude, 3)
+			for way, by := range graph.Kernels() {
+				var near []neighbour
+				for _, n := range c.ItemCF(i, by(q)) {
+					near = append(near, neighbour{c.ItemID(n.Item), n.Shared, n.Liked, n.Degree, n.Cosine, n.Lift, n.Score})
+				}
+				equal(t, fmt.Sprintf("%s neighbours of %s among %v, counted %s", m, id, among, way), near, want)
 			}
-			equal(t, fmt.Sprintf("%s neighbours of %s among %v", m, id, among), near, o.itemCF(id, k, m, support, among, exclude, 3))
 		}
 	}
 }

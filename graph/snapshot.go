@@ -1,39 +1,51 @@
 package graph
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
-	"math"
+	"io"
 	"os"
 	"path/filepath"
+	"unsafe"
 )
 
 // A snapshot is one file, little-endian throughout:
 //
-//	magic "marsgrph" | version u32 | sections u32 | file length u64 | base i64
+//	magic "marsgrph" | version u32 | sections u32 | file length u64
+//	base i64 | latest u64 | checkpoints 16 × u32
 //	per section: offset u64 | length u64 | crc-32c u32 | 0 u32
 //	crc-32c of all of the above u32
 //	sections, each starting at a multiple of 64, zeros between
 //
-// The sections, in order: user ids (each a u32 length and the bytes), item ids,
-// then for users and for items: offsets u64, ids u32, times u32, ratings f32.
-// Their alignment lets a reader map the file and use the arrays in place. The
-// same graph has the same bytes.
+// The sections, in order: of users, then of items, the external ids (bytes,
+// starts u32, order u32, rank u32); of users, then of items, the lists (offsets
+// u32, ids u32, times u32, codes of ratings, grid u32, first times u32); the
+// table of ratings f32. A reader maps the file and uses the arrays in place.
+// The same graph has the same bytes.
 const (
 	magic        = "marsgrph"
-	version      = 1
-	sectionCount = 10
-	headerLength = 8 + 4 + 4 + 8 + 8 + sectionCount*24 + 4
+	version      = 2
+	sectionCount = 21
+	headerLength = 8 + 4 + 4 + 8 + 8 + 8 + 4*checkpoints + sectionCount*24 + 4
+	tableStart   = headerLength - 4 - sectionCount*24
 	alignment    = 64
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+// littleEndian reports whether this machine has numbers in memory as the file
+// has them.
+func littleEndian() bool { return binary.NativeEndian.Uint16([]byte{1, 0}) == 1 }
 
 // Save writes the graph's snapshot: to a temporary file beside path, which is
 // synced and then renamed to path, so that path never holds half a graph.
 func (g *Graph) Save(path string) (err error) {
+	if !littleEndian() {
+		return errors.New("save graph snapshot: this machine is big-endian, snapshots are not")
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("save graph snapshot: %w", err)
@@ -45,7 +57,7 @@ func (g *Graph) Save(path string) (err error) {
 			err = fmt.Errorf("save graph snapshot %s: %w", path, err)
 		}
 	}()
-	if _, err := f.Write(g.encode()); err != nil {
+	if err := g.write(f); err != nil {
 		return err
 	}
 	if err := f.Chmod(0o644); err != nil {
@@ -73,59 +85,76 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// encode returns the bytes of the snapshot.
-func (g *Graph) encode() []byte {
-	le := binary.LittleEndian
-	sections := [][]byte{encodeIDs(g.userIDs), encodeIDs(g.itemIDs)}
-	for _, l := range []*lists{&g.users, &g.items} {
-		ratings := make([]byte, 0, 4*len(l.ratings))
-		for _, r := range l.ratings {
-			ratings = le.AppendUint32(ratings, math.Float32bits(r))
-		}
-		offsets := make([]byte, 0, 8*len(l.offsets))
-		for _, o := range l.offsets {
-			offsets = le.AppendUint64(offsets, o)
-		}
-		sections = append(sections, offsets, encodeUint32s(l.ids), encodeUint32s(l.times), ratings)
+// sections returns the graph's arrays, in the order of the file.
+func (g *Graph) sections() [][]byte {
+	var all [][]byte
+	for _, n := range []*names{&g.userIDs, &g.itemIDs} {
+		all = append(all, n.blob, bytesOf(n.starts), bytesOf(n.order), bytesOf(n.rank))
 	}
+	for _, l := range []*lists{&g.users, &g.items} {
+		all = append(all, bytesOf(l.offsets), bytesOf(l.ids), bytesOf(l.times), l.ratings.codes, bytesOf(l.grid), bytesOf(l.firsts))
+	}
+	return append(all, bytesOf(g.users.ratings.table))
+}
 
-	var table, body []byte
+// write writes the snapshot.
+func (g *Graph) write(to io.Writer) error {
+	le := binary.LittleEndian
+	sections := g.sections()
+	var table []byte
 	at := align(headerLength)
 	for _, s := range sections {
-		table = le.AppendUint64(table, uint64(at+len(body)))
+		table = le.AppendUint64(table, uint64(at))
 		table = le.AppendUint64(table, uint64(len(s)))
-		table = le.AppendUint32(table, crc32.Checksum(s, castagnoli))
+		table = le.AppendUint32(table, crc32.Checksum(s, castagnoli()))
 		table = le.AppendUint32(table, 0)
-		body = append(body, s...)
-		body = append(body, make([]byte, align(len(body))-len(body))...)
+		at = align(at + len(s))
 	}
 	header := []byte(magic)
 	header = le.AppendUint32(header, version)
 	header = le.AppendUint32(header, sectionCount)
-	header = le.AppendUint64(header, uint64(at+len(body)))
+	header = le.AppendUint64(header, uint64(at))
 	header = le.AppendUint64(header, uint64(g.base))
+	header = le.AppendUint64(header, g.latest)
+	for _, t := range g.checkpoints {
+		header = le.AppendUint32(header, t)
+	}
 	header = append(header, table...)
-	header = le.AppendUint32(header, crc32.Checksum(header, castagnoli))
-	header = append(header, make([]byte, at-len(header))...)
-	return bytes.Join([][]byte{header, body}, nil)
+	header = le.AppendUint32(header, crc32.Checksum(header, castagnoli()))
+
+	w := bufio.NewWriterSize(to, 1<<20)
+	for _, s := range append([][]byte{header}, sections...) {
+		if _, err := w.Write(s); err != nil {
+			return err
+		}
+		if _, err := w.Write(make([]byte, align(len(s))-len(s))); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
 }
 
 // align rounds up to where a section may start.
 func align(n int) int { return (n + alignment - 1) / alignment * alignment }
 
-func encodeIDs(ids []string) []byte {
-	var b []byte
-	for _, id := range ids {
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(id)))
-		b = append(b, id...)
+// bytesOf shows numbers as the bytes that they are on a little-endian machine.
+func bytesOf[T uint32 | float32](v []T) []byte {
+	if len(v) == 0 {
+		return nil
 	}
-	return b
+	return unsafe.Slice((*byte)(unsafe.Pointer(&v[0])), 4*len(v))
 }
 
-func encodeUint32s(v []uint32) []byte {
-	b := make([]byte, 0, 4*len(v))
-	for _, x := range v {
-		b = binary.LittleEndian.AppendUint32(b, x)
+// numbersOf shows bytes, which are aligned, as numbers.
+func numbersOf[T uint32 | float32](b []byte) []T {
+	if len(b) < 4 {
+		return nil
 	}
-	return b
+	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), len(b)/4)
+}
+
+// aligned returns n bytes that start where a number may.
+func aligned(n int) []byte {
+	words := make([]uint64, (n+7)/8+1)
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), n)
 }

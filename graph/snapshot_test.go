@@ -66,6 +66,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	newer := slices.Clone(whole)
 	newer[8]++
+	older := slices.Clone(whole)
+	older[8]--
 	cases := map[string]struct {
 		bytes []byte
 		says  string
@@ -73,6 +75,7 @@ func TestOpenRefuses(t *testing.T) {
 		"empty":        {nil, "not a graph snapshot"},
 		"foreign":      {[]byte("userId,movieId,rating,timestamp\n1,1,4.0,964982703\n"), "not a graph snapshot"},
 		"newer":        {newer, "newer program"},
+		"older":        {older, "import the data set again"},
 		"cut in head":  {whole[:100], "damaged"},
 		"cut in body":  {whole[:len(whole)-10], "damaged"},
 		"something on": {append(slices.Clone(whole), 0), "damaged"},
@@ -114,17 +117,19 @@ func TestEveryFlippedBit(t *testing.T) {
 // reseal makes the checksums match the bytes again.
 func reseal(b []byte) []byte {
 	le, table := binary.LittleEndian, crc32.MakeTable(crc32.Castagnoli)
-	if len(b) < 276 {
+	const sections, first = 21, 104
+	const seal = first + sections*24
+	if len(b) < seal+4 {
 		return b
 	}
-	for k := range 10 {
-		entry := b[32+24*k:]
+	for k := range sections {
+		entry := b[first+24*k:]
 		from, n := le.Uint64(entry), le.Uint64(entry[8:])
 		if from <= uint64(len(b)) && n <= uint64(len(b))-from {
 			le.PutUint32(entry[16:], crc32.Checksum(b[from:from+n], table))
 		}
 	}
-	le.PutUint32(b[272:], crc32.Checksum(b[:272], table))
+	le.PutUint32(b[seal:], crc32.Checksum(b[:seal], table))
 	return b
 }
 

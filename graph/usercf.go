@@ -1,6 +1,9 @@
 package graph
 
-import "cmp"
+import (
+	"cmp"
+	"math"
+)
 
 // DefaultNeighbours is the number of nearest users that User-CF asks.
 const DefaultNeighbours = 50
@@ -12,6 +15,11 @@ type UserQuery struct {
 	Neighbours int    // how many users are asked; 0: DefaultNeighbours
 	Support    int    // minimum of shared items; 0: DefaultSupport
 	Among      []Item // only these, if not nil
+
+	// Latest is not 0 where an answer may be given for less: of each item of the
+	// user only so many of its latest users are looked at. What is shared is then
+	// counted among these: another measure, not an estimate of the cosine.
+	Latest int
 }
 
 // Peer is a user near another, all as of the cut.
@@ -34,35 +42,51 @@ type Suggestion struct {
 // external id; the user himself never. k of 0 means [DefaultNeighbours],
 // negative all; support of 0 means [DefaultSupport].
 func (c *Cut) SimilarUsers(u User, k, support int) []Peer {
-	if k == 0 {
-		k = DefaultNeighbours
-	}
-	if support <= 0 {
-		support = DefaultSupport
-	}
-	s := c.g.counters()
+	s := c.g.scratch()
 	defer c.g.release(s)
-	items := c.itemsOf(uint32(u))
-	for _, i := range items {
-		for _, v := range c.usersOf(i) {
-			if s.shared[v] == 0 {
-				s.touched = append(s.touched, v)
-			}
-			s.shared[v]++
-		}
+	near := c.nearUsers(s, uint32(u), UserQuery{Neighbours: k, Support: support}, anyKernel)
+	if len(near) == 0 {
+		return nil
 	}
-	best := top[Peer]{k: k, less: func(a, b Peer) int {
-		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.User, b.User))
-	}}
-	for _, v := range s.touched {
-		shared := int(s.shared[v])
-		if shared < support || User(v) == u {
-			continue
-		}
-		degree := c.UserDegree(User(v))
-		best.add(Peer{User(v), shared, degree, cosine(shared, len(items), degree)})
+	peers := make([]Peer, len(near))
+	for k, f := range near {
+		peers[k] = Peer{User(f.id), int(f.shared), int(f.degree), cosine(f.shared, s.best.middle, f.degree)}
 	}
-	return best.sorted()
+	return peers
+}
+
+// nearUsers finds who is near the user; the result lives in the scratch.
+func (c *Cut) nearUsers(s *scratch, u uint32, q UserQuery, way kernel) []found {
+	if q.Neighbours == 0 {
+		q.Neighbours = DefaultNeighbours
+	}
+	if q.Support <= 0 {
+		q.Support = DefaultSupport
+	}
+	items := c.itemsOf(u)
+	s.best.order = order{Cosine, uint32(len(items)), &c.g.userIDs}
+	s.best.k, s.best.kept = q.Neighbours, s.best.kept[:0]
+	if len(items) < q.Support {
+		return nil
+	}
+	rows := c.g.Users()
+	work := c.spread(s, &c.g.items, &c.m.items, items, q.Latest)
+	dense := way >= denseKernel || way == anyKernel && work > rows/16
+	looked := work
+	if dense {
+		looked = rows
+	}
+	h := c.choosing(&s.best, &c.g.users, &c.m.users, min(looked, rows)/64, q.Support)
+	skip := s.skipping(u, nil)
+	switch {
+	case len(items) <= math.MaxUint8 && way != wideKernel:
+		pushAndChoose[uint8](&h, s, rows, skip, dense)
+	case len(items) <= math.MaxUint16 && way != wideKernel:
+		pushAndChoose[uint16](&h, s, rows, skip, dense)
+	default:
+		pushAndChoose[uint32](&h, s, rows, skip, dense)
+	}
+	return s.best.sorted()
 }
 
 // UserCF asks the user's nearest users ([Cut.SimilarUsers]) for the items that
@@ -73,36 +97,47 @@ func (c *Cut) UserCF(u User, q UserQuery) []Suggestion {
 	if q.K == 0 {
 		q.K = 20
 	}
-	skip := make(map[uint32]bool)
-	for _, i := range c.itemsOf(uint32(u)) {
-		skip[i] = true
+	s := c.g.scratch()
+	defer c.g.release(s)
+	near := c.nearUsers(s, uint32(u), q, anyKernel)
+	if len(near) == 0 {
+		return nil
 	}
-	var among map[Item]bool
-	if q.Among != nil {
-		among = set(q.Among)
-	}
-	found := make(map[uint32]int) // item -> position in suggestions
-	var suggestions []Suggestion
-	for _, p := range c.SimilarUsers(u, q.Neighbours, q.Support) {
-		for _, i := range c.itemsOf(uint32(p.User)) {
-			if skip[i] || (among != nil && !among[Item(i)]) {
-				continue
+	rows := c.g.Items()
+	counts := view[uint32](s, rows)
+	s.sums = grown(s.sums, rows)
+	s.touched = s.touched[:0]
+	for _, p := range near {
+		near := cosine(p.shared, s.best.middle, p.degree)
+		for _, i := range c.itemsOf(p.id) {
+			if counts[i] == 0 {
+				s.touched = append(s.touched, i)
+				s.sums[i] = 0
 			}
-			at, ok := found[i]
-			if !ok {
-				at = len(suggestions)
-				found[i] = at
-				suggestions = append(suggestions, Suggestion{Item: Item(i)})
-			}
-			suggestions[at].Peers++
-			suggestions[at].Score += p.Cosine
+			counts[i]++
+			s.sums[i] += near
 		}
 	}
-	best := top[Suggestion]{k: q.K, less: func(a, b Suggestion) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Item, b.Item))
-	}}
-	for _, s := range suggestions {
-		best.add(s)
+	for _, i := range c.itemsOf(uint32(u)) {
+		counts[i] = 0
 	}
-	return best.sorted()
+	first := top[Suggestion]{k: q.K}
+	compare := func(a, b Suggestion) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), c.g.itemIDs.compare(uint32(a.Item), uint32(b.Item)))
+	}
+	if q.Among != nil {
+		for _, i := range q.Among {
+			if counts[i] > 0 {
+				first.add(Suggestion{i, int(counts[i]), s.sums[i]}, compare)
+				counts[i] = 0 // listed twice
+			}
+		}
+	}
+	for _, i := range s.touched {
+		if q.Among == nil && counts[i] > 0 {
+			first.add(Suggestion{Item(i), int(counts[i]), s.sums[i]}, compare)
+		}
+		counts[i] = 0
+	}
+	return first.sorted(compare)
 }
