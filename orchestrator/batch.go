@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mars-rec/mars/agents"
@@ -63,7 +64,14 @@ type BatchConfig struct {
 	Concurrency int             // tasks at once; 0 is 1
 	Drain       <-chan struct{} // when closed, no new task starts; those at work finish
 	Progress    func(Event)     // called by one goroutine at a time; may be nil
+	// Patience is the number of failures in a row, without a task done between
+	// them, after which no new task starts and Batch returns ErrGivenUp: most
+	// likely the server is down or a setting is wrong. 0 is without end.
+	Patience int
 }
+
+// ErrGivenUp says that too many tasks failed in a row.
+var ErrGivenUp = errors.New("too many runs failed in a row")
 
 // Totals counts a batch's outcomes.
 type Totals struct {
@@ -91,20 +99,31 @@ func (t *Totals) add(e Event) {
 
 // Batch runs the team on many tasks. A run that fails is recorded in the
 // ledger and the others go on; what stops the batch, with an error, is a task
-// that cannot be read, the ledger, or the end of ctx.
+// that cannot be read, the ledger, the end of ctx, or more failures in a row
+// than cfg has patience for.
 func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, error], ledger Ledger, cfg BatchConfig) (Totals, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
-		totals Totals
-		mu     sync.Mutex
-		wg     sync.WaitGroup
-		slots  = make(chan struct{}, max(1, cfg.Concurrency))
+		totals  Totals
+		mu      sync.Mutex
+		wg      sync.WaitGroup
+		slots   = make(chan struct{}, max(1, cfg.Concurrency))
+		inRow   int
+		givenUp atomic.Bool
 	)
 	tell := func(e Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		totals.add(e)
+		switch e.Outcome {
+		case Done:
+			inRow = 0
+		case Failed:
+			if inRow++; inRow == cfg.Patience {
+				givenUp.Store(true)
+			}
+		}
 		if cfg.Progress != nil {
 			cfg.Progress(e)
 		}
@@ -115,7 +134,7 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 			bad = err
 			break
 		}
-		if !take(ctx, slots, cfg.Drain) {
+		if givenUp.Load() || !take(ctx, slots, cfg.Drain) {
 			break
 		}
 		wg.Go(func() {
@@ -126,8 +145,12 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 		})
 	}
 	wg.Wait()
-	if bad == nil && ctx.Err() != nil {
+	switch {
+	case bad != nil:
+	case ctx.Err() != nil:
 		bad = context.Cause(ctx)
+	case givenUp.Load():
+		bad = fmt.Errorf("%w: %d", ErrGivenUp, cfg.Patience)
 	}
 	return totals, bad
 }

@@ -324,6 +324,29 @@ func TestBatchStopsWhenTheLedgerFails(t *testing.T) {
 	}
 }
 
+func TestBatchGivesUp(t *testing.T) {
+	bad := model.Func(func(context.Context, model.Request) (model.Reply, error) {
+		return model.Reply{}, errors.New("connection refused")
+	})
+	source, task := taskstest.Library()
+	team, err := orchestrator.DefaultTeam().Change(strings.NewReader("roles: {analyst/historical: null, analyst/recent: null, analyst/profile: null, analyst/divergence: null, reflector: null, ranker: {after: [planner]}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := orchestrator.New(orchestrator.Config{Team: team, Source: source, Cast: (&troupe{}).Cast, Model: orchestrator.Model{Name: "bad", Model: bad}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &ledger{done: map[string]orchestrator.Result{}, failed: map[string]error{}}
+	totals, err := o.Batch(t.Context(), many(task, 1000), l, orchestrator.BatchConfig{Concurrency: 2, Patience: 5})
+	if !errors.Is(err, orchestrator.ErrGivenUp) || totals.Failed < 5 || totals.Failed > 8 {
+		t.Errorf("totals are %+v, error %v: want five failures and what was at work", totals, err)
+	}
+	if totals, err = o.Batch(t.Context(), many(task, 30), l, orchestrator.BatchConfig{}); err != nil || totals.Failed != 30 {
+		t.Errorf("with patience without end: %+v, %v", totals, err)
+	}
+}
+
 func TestBatchEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o, task := newOrchestrator(t, &troupe{}, "", nil)
