@@ -59,29 +59,14 @@ func writeTask(ctx context.Context, w *strings.Builder, view tasks.View) error {
 	fmt.Fprintf(w, "## Task\nRank the candidates by how likely user %s is to take each next.\nAs of: %s\n",
 		phase.Clean(task.User), task.AsOf.UTC().Format(time.RFC3339))
 	w.WriteString("\n## Candidates\n")
-	for i, id := range task.Candidates {
-		item, err := view.Item(ctx, id)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%s | %s\n", tasks.Label(i), describe(item))
+	lines, err := view.Lines(ctx)
+	if err != nil {
+		return err
+	}
+	for _, line := range lines {
+		w.WriteString(line + "\n")
 	}
 	return nil
-}
-
-// describe names an item in one line: title, year, who made it, categories.
-func describe(item tasks.Item) string {
-	text := item.Title
-	if item.Year != 0 && !strings.Contains(text, fmt.Sprintf("(%d)", item.Year)) {
-		text += fmt.Sprintf(" (%d)", item.Year)
-	}
-	if len(item.Creators) > 0 {
-		text += " | by " + strings.Join(item.Creators, ", ")
-	}
-	if len(item.Categories) > 0 {
-		text += " | " + strings.Join(item.Categories, ", ")
-	}
-	return text
 }
 
 // listed writes a list of names in one line.

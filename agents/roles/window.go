@@ -103,7 +103,7 @@ func writeEvents(ctx context.Context, w *strings.Builder, view tasks.View, event
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "- %s %s", e.Time.UTC().Format("2006-01-02"), describe(item))
+		fmt.Fprintf(w, "- %s %s", e.Time.UTC().Format("2006-01-02"), item.Line())
 		if e.Rating > 0 {
 			fmt.Fprintf(w, " | %g", e.Rating)
 		}
