@@ -58,7 +58,7 @@ var rooms = map[string]room{
 
 	"trajectories":        {may: []string{"message.", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/store":  {may: []string{"message.", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/reward": {may: []string{"message.", "message/phase", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
+	"trajectories/reward": {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/export": {may: []string{"message.", "message/phase", "model.", "trajectories.", "trajectories/reward", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
 	"eval":        {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},

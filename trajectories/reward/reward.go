@@ -14,7 +14,6 @@ package reward
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/mars-rec/mars/eval/metric"
 	"github.com/mars-rec/mars/tasks"
@@ -37,26 +36,14 @@ const (
 // Paper is the paper's reward, format plus outcome. Parts: "format", +1 or -1;
 // "outcome", 1 where the first of the ranking is right, 2/3 where one of the
 // first three is, 1/3 where one of the first five is, 0 otherwise; "rank", from
-// 1, of the best placed right item, 0 where none is a candidate. A trajectory that is not well formed has -1
-// and no outcome and no rank.
+// 1, of the best placed right item, 0 where none is a candidate. A trajectory
+// that is not well formed has -1 and no outcome and no rank.
 func Paper(_ context.Context, t *trajectories.Trajectory, g gold.Gold) (trajectories.Score, error) {
-	if err := g.Check(); err != nil {
-		return trajectories.Score{}, fmt.Errorf("score run %s: %w", t.Run.ID, err)
+	if err := of(t.Run.Task, t.Run.ID, g); err != nil {
+		return trajectories.Score{}, err
 	}
-	if g.ID != t.Run.Task.ID {
-		return trajectories.Score{}, fmt.Errorf("score run %s: the gold is that of task %s", t.Run.ID, g.ID)
-	}
-	score := trajectories.Score{Run: t.Run.ID, Scorer: PaperName, Version: PaperVersion}
-	read, err := Read(t)
-	if err != nil {
-		score.Value, score.Parts, score.Note = -1, map[string]float64{"format": -1, "outcome": 0}, err.Error()
-		return score, nil
-	}
-	rank := Rank(t.Run.Task, read.Recommend.Ranking, g)
-	outcome := Outcome(rank)
-	score.Value = 1 + outcome
-	score.Parts = map[string]float64{"format": 1, "outcome": outcome, "rank": float64(rank)}
-	return score, nil
+	read, wrong := Read(t)
+	return paper(t.Run.Task, t.Run.ID, read, wrong, g), nil
 }
 
 // Read tells the trajectory as one conversation and reads it back; the error
@@ -74,9 +61,9 @@ func Read(t *trajectories.Trajectory) (trajectories.Reading, error) {
 	return trajectories.Parse(messages, t.Run.Task.Labels(), roles)
 }
 
-// Rank returns the place, from 1, of the best placed right item in a ranking
+// bestRank returns the place, from 1, of the best placed right item in a ranking
 // of labels, 0 if there is none.
-func Rank(task tasks.Task, labels []string, g gold.Gold) int {
+func bestRank(task tasks.Task, labels []string, g gold.Gold) int {
 	items := make([]string, len(labels))
 	for i, l := range labels {
 		items[i], _ = task.Item(l)

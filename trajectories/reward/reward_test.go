@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +103,31 @@ func TestGoldOfAnotherTask(t *testing.T) {
 		if s, err := reward.Paper(context.Background(), run(), g); err == nil {
 			t.Errorf("%+v is scored %+v", g, s)
 		}
+	}
+}
+
+// TestAConversationIsScoredAsItsRun: the messages that a run is told in have
+// the score of the run, whole and with any one of them missing.
+func TestAConversationIsScoredAsItsRun(t *testing.T) {
+	tr, g := run(), gold.Gold{ID: "t1", Items: []string{"i3"}}
+	messages, err := trajectories.Serialize(tr, trajectories.Linear{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := reward.Conversation(tr.Run.Task, messages, []string{"recent"}, g)
+	if want := paper(t, tr, "i3"); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("the conversation has %+v, %v, the run %+v", got, err, want)
+	}
+	for i := 2; i < len(messages); i++ {
+		short := slices.Delete(slices.Clone(messages), i, i+1)
+		if got, err := reward.Conversation(tr.Run.Task, short, []string{"recent"}, g); err != nil || got.Value != -1 || got.Note == "" {
+			t.Errorf("without message %d: %+v, %v", i, got, err)
+		}
+	}
+	if got, err := reward.Conversation(tr.Run.Task, messages, []string{"profile"}, g); err != nil || got.Value != -1 {
+		t.Errorf("a plan for roles that are not there: %+v, %v", got, err)
+	}
+	if got, err := reward.Conversation(tr.Run.Task, messages, nil, gold.Gold{ID: "t2", Items: []string{"i3"}}); err == nil {
+		t.Errorf("the gold of another task: %+v", got)
 	}
 }
