@@ -48,6 +48,7 @@ var rooms = map[string]room{
 	"tools/translate": {may: []string{"message.", "tasks.", "tools.", "graph", "message/phase"}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/cf":        {may: []string{"message.", "tasks.", "tools", "graph", "message/phase", "model."}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/catalog":   {may: []string{"message.", "tasks.", "tools", "graph", "message/phase"}, never: append([]string{"tasks/gold"}, everyone...)},
+	"tools/stored":    {may: []string{"message.", "message/phase", "model.", "tasks.", "tools.", "graph"}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/langchain": {may: []string{"message/phase", "model.", "tasks.", "tools."}, never: append([]string{"tasks/gold"}, everyone...)},
 
 	"agents":       {may: []string{"message.", "model.", "tools."}, never: []string{"orchestrator", "trajectories", "tasks/gold"}},

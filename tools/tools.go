@@ -34,6 +34,15 @@ type Tool interface {
 	Call(ctx context.Context, args json.RawMessage) (json.RawMessage, error)
 }
 
+// Canonical is a tool that can write the arguments of a call in their one form:
+// in the order of the schema, what was left out filled in with its default.
+// Calls with the same canonical arguments have the same answer. Tools of [New]
+// and [Define] can.
+type Canonical interface {
+	// Canonical returns an [InputError] where Call would, for the same reason.
+	Canonical(args json.RawMessage) (json.RawMessage, error)
+}
+
 // Factory makes a tool for one view of the data.
 type Factory func(tasks.View) (Tool, error)
 
@@ -142,6 +151,14 @@ type function[A, R any] struct {
 }
 
 func (t *function[A, R]) Spec() model.ToolSpec { return t.spec }
+
+func (t *function[A, R]) Canonical(args json.RawMessage) (json.RawMessage, error) {
+	var a A
+	if err := t.arguments.read(args, &a); err != nil {
+		return nil, err
+	}
+	return message.Marshal(a)
+}
 
 func (t *function[A, R]) Call(ctx context.Context, args json.RawMessage) (json.RawMessage, error) {
 	var a A
