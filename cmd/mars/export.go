@@ -94,19 +94,19 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 	}
 	cfg := export.Config{Tools: toolSpecs(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final}}
 	source := export.Source{Store: filepath.Base(st.Path()), Runs: st.Manifest(), Gold: digest}
-	m, err = export.Write(ctx, e.out, e.consumer, cfg, a.groups(ctx, st, e, golds), source, filters...)
+	m, err = export.Write(ctx, e.out, e.consumer, cfg, groups(ctx, st, e.gold, golds), source, filters...)
 	return m, storeError(err)
 }
 
 // groups yields the runs that are done, each with its gold.
-func (a *app) groups(ctx context.Context, st *store.Store, e exporting, golds map[string]gold.Gold) iter.Seq2[export.Group, error] {
+func groups(ctx context.Context, st *store.Store, path string, golds map[string]gold.Gold) iter.Seq2[export.Group, error] {
 	return func(yield func(export.Group, error) bool) {
 		for t, err := range st.Trajectories(ctx) {
 			var g export.Group
 			if err == nil {
 				found, ok := golds[t.Run.ID]
 				if !ok {
-					err = noGold(e.gold, t.Run.ID)
+					err = noGold(path, t.Run.ID)
 				}
 				g = export.Group{Gold: found, Runs: []*trajectories.Trajectory{t}}
 			}

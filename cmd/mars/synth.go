@@ -221,8 +221,15 @@ func (a *app) plan(ctx context.Context, s synthesis, w *works, list []tasks.Task
 			return err
 		}
 		defer st.Close()
+		asked := map[string]bool{}
 		for _, t := range list {
-			if r, err := st.Run(ctx, t.ID); err == nil && r.Status == trajectories.Done {
+			asked[t.ID] = true
+		}
+		for r, err := range st.Runs(ctx) {
+			if err != nil {
+				return storeError(err)
+			}
+			if asked[r.ID] && r.Status == trajectories.Done {
 				done++
 			}
 		}

@@ -62,7 +62,7 @@ func Names() []string { return []string{TRLSFT} }
 // New returns the exporter of that name.
 func New(name string, cfg Config) (Exporter, error) {
 	if name == TRLSFT {
-		return NewTRLSFT(cfg)
+		return newTRLSFT(cfg)
 	}
 	return nil, fmt.Errorf("no export %q: there are %s", name, strings.Join(Names(), ", "))
 }

@@ -57,9 +57,9 @@ type sftFunction struct {
 	Arguments string `json:"arguments"`
 }
 
-// NewTRLSFT returns the exporter for TRL's SFTTrainer: JSON lines with the
+// newTRLSFT returns the exporter for TRL's SFTTrainer: JSON lines with the
 // columns messages and tools, and two that TRL passes over. It needs tools.
-func NewTRLSFT(cfg Config) (Exporter, error) {
+func newTRLSFT(cfg Config) (Exporter, error) {
 	if len(cfg.Tools) == 0 {
 		return nil, errors.New("trl-sft: the tools are missing")
 	}

@@ -78,7 +78,7 @@ func markCopy(ctx context.Context, path, mark string) error {
 // then simply not done. A store in which [Verify] finds anything else is
 // refused, with the first finding. It returns what was missing.
 func Accept(ctx context.Context, path string) ([]Finding, error) {
-	path, err := filepath.Abs(path)
+	path, err := resolve(path)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/trajectories"
@@ -25,7 +26,7 @@ func digest(rule string, fields ...string) []byte {
 // short writes a hash as text.
 func short(h []byte) string { return base64.RawStdEncoding.EncodeToString(h) }
 
-func text(n int64) string { return fmt.Sprint(n) }
+func text(n int64) string { return strconv.FormatInt(n, 10) }
 
 // envelopeRow is a row of the table envelope.
 type envelopeRow struct {
@@ -67,7 +68,7 @@ func (r envelopeRow) envelope() (message.Envelope, error) {
 // chained is the hash of the row behind the one whose hash is previous; the
 // first row of a run stands behind its id. It covers every column.
 func (r envelopeRow) chained(previous []byte) []byte {
-	return digest("envelope/1", string(previous), text(r.run), text(r.seq), r.id, r.kind, r.sender, r.recipient, r.refs, r.meta, fmt.Sprint(r.fact), r.body)
+	return digest("envelope/1", string(previous), text(r.run), text(r.seq), r.id, r.kind, r.sender, r.recipient, r.refs, r.meta, strconv.FormatBool(r.fact), r.body)
 }
 
 // chainStart is what the first envelope of a run is chained to.

@@ -124,11 +124,8 @@ func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
-	if path, err = filepath.Abs(path); err != nil {
+	if path, err = resolve(path); err != nil {
 		return nil, err
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // the lock and the mark belong to the file, whatever it is called
 	}
 	if _, err := os.Stat(path); err != nil && (cfg.ReadOnly || cfg.Manifest == nil || !errors.Is(err, os.ErrNotExist)) {
 		return nil, err
@@ -168,6 +165,19 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 		s.writer.start()
 	}
 	return s, nil
+}
+
+// resolve returns the absolute path of the file itself: the lock and the mark
+// belong to it, whatever it is called.
+func resolve(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real, nil
+	}
+	return path, nil // there is none yet
 }
 
 // Path returns where the store is, as an absolute path.

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/mars-rec/mars/message"
@@ -56,12 +55,9 @@ const maxFindings = 1000
 // sealed. It changes nothing. What is wrong with the store is a finding; an
 // error says that the store could not be looked at.
 func Verify(ctx context.Context, path string) (Report, error) {
-	path, err := filepath.Abs(path)
+	path, err := resolve(path)
 	if err != nil {
 		return Report{}, err
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
 	}
 	v := &verifier{Report: Report{Findings: []Finding{}}, path: path, runs: map[string]*state{}, ids: map[int64]string{}}
 	err = v.verify(ctx)
