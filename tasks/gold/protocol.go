@@ -2,6 +2,7 @@ package gold
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"net/url"
@@ -63,12 +64,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Scenarios == nil {
 		c.Scenarios = []Scenario{Classic}
 	}
-	c.Negatives = orDefault(c.Negatives, Uniform)
-	c.Pool = orDefault(c.Pool, Available)
-	c.Candidates = orDefault(c.Candidates, 20)
-	c.MinHistory = orDefault(c.MinHistory, 5)
-	c.MinWindow = orDefault(c.MinWindow, 5)
-	c.PerUser = orDefault(c.PerUser, 1)
+	c.Negatives = cmp.Or(c.Negatives, Uniform)
+	c.Pool = cmp.Or(c.Pool, Available)
+	c.Candidates = cmp.Or(c.Candidates, 20)
+	c.MinHistory = cmp.Or(c.MinHistory, 5)
+	c.MinWindow = cmp.Or(c.MinWindow, 5)
+	c.PerUser = cmp.Or(c.PerUser, 1)
 	switch {
 	case c.Negatives != Uniform && c.Negatives != Popular:
 		return c, fmt.Errorf("unknown negatives %q: want uniform or popular", c.Negatives)
@@ -93,14 +94,6 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	return c, nil
-}
-
-func orDefault[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // Set is the cases that a protocol made and what was noted and counted on the

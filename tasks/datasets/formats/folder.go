@@ -80,17 +80,6 @@ func (d folder) has(plain ...string) bool {
 	return true
 }
 
-// present returns those of the files that are there, as they are to be read.
-func (d folder) present(plain ...string) []string {
-	var found []string
-	for _, p := range plain {
-		if name, ok := d.files[p]; ok {
-			found = append(found, name)
-		}
-	}
-	return found
-}
-
 // match returns the plain names that fit, sorted.
 func (d folder) match(fits func(plain string) bool) []string {
 	var found []string

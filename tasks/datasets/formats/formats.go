@@ -35,7 +35,7 @@ import (
 // formed but says too little (no time, an id that cannot be used) is dropped
 // and counted.
 type Reader struct {
-	Name  string // as given to --format
+	Name  string // as [Find] knows it
 	About string // one line: what it reads
 
 	// Wider says that the item file describes more than this collection, such
@@ -77,8 +77,9 @@ type Options struct {
 // come more than once; the sink decides. Methods are called from one goroutine.
 type Sink interface {
 	// Item, User and Interaction receive one row each. Their ids are valid: not
-	// empty, UTF-8, without control or invisible characters, at most 200 bytes. The review is
-	// "" where there is none. An error ends the reading and is returned by it.
+	// empty, UTF-8, without control or invisible characters, at most 200 bytes.
+	// The review is "" where there is none. An error ends the reading and is
+	// returned by it.
 	Item(tasks.Item) error
 	User(tasks.User) error
 	Interaction(in graph.Interaction, review string) error

@@ -28,19 +28,15 @@ var update = flag.Bool("update", false, "write what the readers read into the fi
 // recorder writes down what a reader reads.
 type recorder struct {
 	bytes.Buffer
-	files   []File
-	stop    error // returned by the first interaction, if set
-	items   map[string]tasks.Item
-	users   map[string]bool
-	pairs   map[[2]string]bool
-	active  map[string]bool // users with interactions
-	touched map[string]bool // items with interactions
-	events  int
+	files  []File
+	stop   error // returned by the first interaction, if set
+	items  map[string]tasks.Item
+	pairs  map[[2]string]bool
+	events int
 }
 
 func newRecorder() *recorder {
-	return &recorder{items: make(map[string]tasks.Item), users: make(map[string]bool),
-		pairs: make(map[[2]string]bool), active: make(map[string]bool), touched: make(map[string]bool)}
+	return &recorder{items: make(map[string]tasks.Item), pairs: make(map[[2]string]bool)}
 }
 
 func (r *recorder) Item(i tasks.Item) error {
@@ -50,7 +46,6 @@ func (r *recorder) Item(i tasks.Item) error {
 }
 
 func (r *recorder) User(u tasks.User) error {
-	r.users[u.ID] = true
 	fmt.Fprintf(r, "user %s | %s\n", u.ID, u.Name)
 	return nil
 }
@@ -58,7 +53,6 @@ func (r *recorder) User(u tasks.User) error {
 func (r *recorder) Interaction(in graph.Interaction, review string) error {
 	r.events++
 	r.pairs[[2]string{in.User, in.Item}] = true
-	r.active[in.User], r.touched[in.Item] = true, true
 	fmt.Fprintf(r, "%s -> %s | %d | %v | %s\n", in.User, in.Item, in.Time, in.Rating, review)
 	return r.stop
 }

@@ -21,12 +21,11 @@ func jsonTable() Reader {
 type objectTable struct {
 	in     *input
 	fields map[string]json.RawMessage
-	cells  map[string][]string
 	ahead  bool // the first row was read ahead, for the columns' names
 }
 
 func openJSON(in *input) (table, error) {
-	t := &objectTable{in: in, cells: make(map[string][]string)}
+	t := &objectTable{in: in}
 	if err := t.next(); err == io.EOF {
 		return nil, in.fail(0, "rows", "none")
 	} else if err != nil {

@@ -31,6 +31,7 @@ package world
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -56,20 +57,10 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Users == 0 {
-		c.Users = 600
-	}
-	if c.Items == 0 {
-		c.Items = 800
-	}
-	if c.Interactions == 0 {
-		c.Interactions = c.Users * 100 / 3
-	}
+	c.Users, c.Items, c.Years = cmp.Or(c.Users, 600), cmp.Or(c.Items, 800), cmp.Or(c.Years, 6)
+	c.Interactions = cmp.Or(c.Interactions, c.Users*100/3)
 	if c.Start.IsZero() {
 		c.Start = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)
-	}
-	if c.Years == 0 {
-		c.Years = 6
 	}
 	if c.Users < 1 || c.Items < 1 || c.Interactions < 1 || c.Years < 1 || c.Years > 100 {
 		return c, fmt.Errorf("world of %d users, %d items, %d interactions, %d years: want at least 1 of each, and at most 100 years",
