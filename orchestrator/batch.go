@@ -75,9 +75,12 @@ var ErrGivenUp = errors.New("too many runs failed in a row")
 
 // Totals counts a batch's outcomes.
 type Totals struct {
-	Done, Failed, Skipped, Interrupted int
-	Calls                              int
-	Usage                              message.Usage
+	Done        int           `json:"done"`
+	Failed      int           `json:"failed"`
+	Skipped     int           `json:"skipped"`
+	Interrupted int           `json:"interrupted"`
+	Calls       int           `json:"calls"` // of models and tools, made now
+	Usage       message.Usage `json:"usage"`
 }
 
 func (t *Totals) add(e Event) {
