@@ -30,8 +30,10 @@ var rooms = map[string]room{
 	"model/openai":        {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/langchain":     {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/builtin":       {may: []string{"model.", "message.", "message/phase", "graph/rank"}, never: []string{"tools", "agents", "tasks"}},
-	"model/openai/server": {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+	"model/openai/server": {may: []string{"model.", "message.", "internal/guard"}, never: []string{"tools", "agents", "tasks"}},
 	"model/modeltest":     {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+
+	"internal/guard": {},
 
 	"tasks":                  {may: []string{"message.", "message/phase", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 	"tasks/taskstest":        {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},

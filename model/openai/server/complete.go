@@ -20,7 +20,7 @@ func (s *server) complete(w http.ResponseWriter, r *http.Request) {
 		fail(w, &refusal{http.StatusServiceUnavailable, "server_error", "busy", "the server is busy"})
 		return
 	}
-	c, err := s.read(w, r)
+	c, err := s.read(r)
 	if err != nil {
 		fail(w, err)
 		return

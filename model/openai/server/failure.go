@@ -25,10 +25,6 @@ func invalid(format string, args ...any) error {
 	return &refusal{http.StatusBadRequest, "invalid_request_error", "invalid_request", fmt.Sprintf(format, args...)}
 }
 
-func forbidden(format string, args ...any) error {
-	return &refusal{http.StatusForbidden, "invalid_request_error", "forbidden", fmt.Sprintf(format, args...)}
-}
-
 // refused gives any error OpenAI's form. What the model says will fail again is
 // the request's fault (400); what it cannot tell is the server's (500).
 func refused(err error) *refusal {
@@ -75,8 +71,5 @@ func fail(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(failed.RetryAfter.Seconds()))))
 	}
 	r := refused(err)
-	if r.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-	}
 	write(w, r.status, r.body())
 }

@@ -105,13 +105,13 @@ func (t *text) UnmarshalJSON(b []byte) error {
 }
 
 // read reads the body of a request.
-func (s *server) read(w http.ResponseWriter, r *http.Request) (chat, error) {
+func (s *server) read(r *http.Request) (chat, error) {
 	var c chat
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return c, &refusal{http.StatusUnsupportedMediaType, "invalid_request_error", "content_type", "the content type is not application/json"}
 	}
 	var body bytes.Buffer
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, s.cfg.Limit)); err != nil {
+	if _, err := body.ReadFrom(r.Body); err != nil {
 		return c, fmt.Errorf("request body: %w", err)
 	}
 	if err := json.Unmarshal(body.Bytes(), &c); err != nil {

@@ -17,18 +17,12 @@ package server
 
 import (
 	"context"
-	"crypto/subtle"
-	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/mars-rec/mars/internal/guard"
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 )
@@ -66,12 +60,14 @@ func (c Config) withDefaults() Config {
 type server struct {
 	model model.Model
 	cfg   Config
+	guard guard.Config
 	slots chan struct{}
 }
 
 // New returns the handler that serves m.
 func New(m model.Model, cfg Config) http.Handler {
 	s := &server{model: m, cfg: cfg.withDefaults()}
+	s.guard = guard.Config{Token: s.cfg.Token, Hosts: s.cfg.Hosts, Limit: s.cfg.Limit, Refuse: refuse}
 	s.slots = make(chan struct{}, s.cfg.Calls)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
@@ -84,55 +80,20 @@ func New(m model.Model, cfg Config) http.Handler {
 		fail(w, &refusal{http.StatusNotFound, "invalid_request_error", "not_found",
 			fmt.Sprintf("there is no %s %s: there are POST /v1/chat/completions, GET /v1/models and GET /health", r.Method, r.URL.Path)})
 	})
-	return s.guard(mux)
+	return s.guard.Local(mux)
 }
 
-// guard refuses requests that were not meant for this server.
-func (s *server) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
-		if !s.goesBy(r.Host) {
-			fail(w, forbidden("this server does not go by the host name %q", r.Host))
-			return
-		}
-		if origin := r.Header.Get("Origin"); origin != "" {
-			if u, err := url.Parse(origin); err != nil || u.Host == "" || !(u.Host == r.Host || loopback(u.Hostname())) {
-				fail(w, forbidden("requests from the origin %q are not served", origin))
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// goesBy reports whether a request's Host names this server.
-func (s *server) goesBy(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
+// refuse answers a request that the guard does not let in.
+func refuse(w http.ResponseWriter, status int, reason string) {
+	code := "forbidden"
+	if status == http.StatusUnauthorized {
+		code = "invalid_api_key"
 	}
-	name = strings.Trim(strings.ToLower(name), "[]")
-	return loopback(name) || slices.Contains(s.cfg.Hosts, "*") || slices.Contains(s.cfg.Hosts, name)
-}
-
-// loopback reports whether a host name is this machine's own.
-func loopback(name string) bool {
-	ip := net.ParseIP(name)
-	return name == "localhost" || (ip != nil && ip.IsLoopback())
+	fail(w, &refusal{status, "invalid_request_error", code, reason})
 }
 
 // known lets only those in who have the token.
-func (s *server) known(next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if s.cfg.Token != "" && (!ok || subtle.ConstantTimeCompare([]byte(token), []byte(s.cfg.Token)) != 1) {
-			fail(w, &refusal{http.StatusUnauthorized, "invalid_request_error", "invalid_api_key", "the bearer token is missing or wrong"})
-			return
-		}
-		next(w, r)
-	})
-}
+func (s *server) known(next http.HandlerFunc) http.Handler { return s.guard.Known(next) }
 
 func (s *server) models(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, map[string]any{"object": "list", "data": []any{s.card()}})
@@ -158,32 +119,7 @@ func (s *server) unknown(name string) error {
 // Serve serves the handler until ctx ends, then lets requests in flight finish
 // for up to 10 seconds. Slow clients are cut off.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, cfg Config) error {
-	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      cfg.withDefaults().Time + time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0), // clients that break off are no news
-	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(l) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	err := srv.Shutdown(last)
-	if err != nil {
-		err = srv.Close()
-	}
-	if served := <-done; !errors.Is(served, http.ErrServerClosed) {
-		return served
-	}
-	return err
+	return guard.Serve(ctx, l, h, cfg.withDefaults().Time)
 }
 
 func write(w http.ResponseWriter, status int, v any) {
