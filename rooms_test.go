@@ -44,6 +44,7 @@ var rooms = map[string]room{
 
 	"graph":      {},
 	"graph/rank": {may: []string{"graph."}},
+	"graph/ego":  {may: []string{"graph."}},
 
 	"tools":           {may: []string{"message.", "model.", "tasks."}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/toolstest": {may: []string{"message.", "model.", "tasks.", "tools.", "graph.", "tasks/taskstest"}, never: append([]string{"tasks/gold"}, everyone...)},

@@ -33,7 +33,7 @@ trains a small student.`),
 		commands  []*cobra.Command
 	}{
 		{"start", "Start here:", []*cobra.Command{demoCommand(a)}},
-		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), fitCommand(a), toolCommand(a)}},
+		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), fitCommand(a), graphCommand(a), toolCommand(a)}},
 		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
 		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), verifyCommand(a), backupCommand(a)}},
 		{"training", "Training:", []*cobra.Command{scoreCommand(a), exportCommand(a)}},

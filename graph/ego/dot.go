@@ -61,7 +61,8 @@ func (e *Ego) DOT(w io.Writer) error {
 		}
 	}
 	var buf bytes.Buffer
-	err := draw.DOT(g, &buf, draw.GraphAttribute("rankdir", "LR"), draw.GraphAttribute("label", quoted(e.heading())+`\n`+e.subheading()))
+	err := draw.DOT(g, &buf, draw.GraphAttribute("rankdir", "LR"), draw.GraphAttribute("labelloc", "t"),
+		draw.GraphAttribute("label", quoted(e.heading())+`\n`+e.subheading()))
 	if err != nil {
 		return err
 	}

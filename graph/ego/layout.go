@@ -11,12 +11,13 @@ const (
 	header     = 92 // height of title and subtitle
 	footer     = 56 // height of the key
 	hubWidth   = 212
-	cardWidth  = 316
-	cardHeight = 58
-	gap        = 14 // between cards
-	captionGap = 32 // above the first card of a group
-	fan        = 84 // where edges spread from a hub
+	cardWidth  = 330
+	cardHeight = 66
+	gap        = 14  // between cards
+	captionGap = 32  // above the first card of a group
+	fan        = 116 // where edges spread from a hub
 	reach      = 152
+	lineStep   = 13 // between the edges at a hub, where there is room
 	maxRadius  = 20 // of the highest degree
 	minRadius  = 3
 )
@@ -40,6 +41,7 @@ type line struct {
 	hubX, hubY   float64
 	bendX        float64 // where the straight part begins
 	cardX, cardY float64
+	hubY2        float64 // where it ends, if it joins two hubs
 	textX        float64 // the texts' middle
 }
 
@@ -86,20 +88,21 @@ func (e *Ego) layout() scene {
 		y += captionGap
 		for _, key := range g.Nodes {
 			n, _ := e.Node(key)
-			s.boxes = append(s.boxes, box{Node: n, x: x, y: y, w: cardWidth, h: cardHeight, title: []string{fit(name(n), cardWidth-cardText-12, titleSize)}})
+			s.boxes = append(s.boxes, box{Node: n, x: x, y: y, w: cardWidth, h: cardHeight, title: wrap(name(n), cardWidth-cardText-12, bold*titleSize, 2)})
 			y += cardHeight + gap
 		}
 		bottom = max(bottom, y)
 	}
-	_, direct := e.Edge(UserKey(e.User), ItemKey(e.Item))
-	if direct { // a row of its own for the edge that needs no evidence
-		y += 36
-		bottom = y
+	s.placeHubs(e, (header+captionGap+bottom-gap)/2)
+	for _, b := range s.boxes {
+		bottom = max(bottom, b.y+b.h+gap)
+	}
+	if _, direct := e.Edge(UserKey(e.User), ItemKey(e.Item)); direct {
+		bottom += 46 // a row of its own for the edge that needs no evidence
 	}
 	s.height = bottom + footer
-	s.placeHubs(e, (header+captionGap+bottom-gap)/2)
 	s.scale()
-	s.placeLines(e, bottom-28)
+	s.placeLines(e, bottom-16)
 	return s
 }
 
@@ -109,9 +112,9 @@ func (s *scene) placeHubs(e *Ego, middle float64) {
 		if !e.asked(n) {
 			continue
 		}
-		b := box{Node: n, hub: true, w: hubWidth, title: wrap(name(n), hubWidth-24, hubTitleSize, 3)}
-		b.h = 2*maxRadius + 58 + 19*float64(len(b.title))
-		b.y = middle - b.h/2
+		b := box{Node: n, hub: true, w: hubWidth, title: wrap(name(n), hubWidth-24, bold*hubTitleSize, 3)}
+		b.h = max(2*maxRadius+58+19*float64(len(b.title)), min(28+lineStep*float64(e.busiest()), 320))
+		b.y = max(header+8, middle-b.h/2)
 		switch {
 		case e.User == "" || e.Item == "":
 			b.x = (s.width - hubWidth) / 2
@@ -120,12 +123,21 @@ func (s *scene) placeHubs(e *Ego, middle float64) {
 		default:
 			b.x = s.width - margin - hubWidth
 		}
-		if low := float64(header); b.y < low {
-			s.height += 2 * (low - b.y)
-			b.y = low
-		}
 		s.boxes = append(s.boxes, b)
 	}
+}
+
+// busiest is the number of edges at the busier side of a hub.
+func (e *Ego) busiest() int {
+	all, most := 0, 0
+	for _, g := range e.Groups {
+		all += len(g.Nodes)
+		most = max(most, len(g.Nodes))
+	}
+	if e.User != "" && e.Item != "" {
+		return all
+	}
+	return most
 }
 
 // scale gives each node its radius: areas compare degrees of the same kind.
@@ -155,7 +167,7 @@ func (s *scene) placeLines(e *Ego, directY float64) {
 		hub, card := at[d.From], at[d.To]
 		if hub.hub && card.hub {
 			s.lines = append(s.lines, line{Edge: d, hubX: hub.x + hub.w/2, hubY: hub.y + hub.h, cardX: card.x + card.w/2,
-				cardY: directY, textX: s.width / 2})
+				cardY: directY, hubY2: card.y + card.h, textX: s.width / 2})
 			continue
 		}
 		if !hub.hub {
@@ -176,7 +188,7 @@ func (s *scene) placeLines(e *Ego, directY float64) {
 	for of, lines := range sides { // each side apart: the order of the map does not show
 		hub := at[of.hub]
 		slices.SortFunc(lines, func(a, b int) int { return int(s.lines[a].cardY - s.lines[b].cardY) })
-		step := min(16, (hub.h-24)/float64(len(lines)))
+		step := min(lineStep, (hub.h-28)/float64(len(lines)))
 		for k, l := range lines {
 			s.lines[l].hubY = hub.middle() + step*(float64(k)-float64(len(lines)-1)/2)
 		}

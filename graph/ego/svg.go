@@ -119,8 +119,12 @@ func (c *canvas) card(b box) {
 	c.put(`<title>%s</title>`, escape(name(b.Node)+", "+degree(b.Node)))
 	c.put(`<rect class="card" x="%s" y="%s" width="%s" height="%s" rx="10"/>`, px(b.x), px(b.y), px(b.w), px(b.h))
 	c.mark(b.Kind, b.x+maxRadius+10, b.middle(), b.radius)
-	c.text(b.x+cardText, b.middle()-4, "title", "", b.title[0])
-	c.text(b.x+cardText, b.middle()+15, "soft", "", degree(b.Node))
+	y := b.middle() + 5 - 9*float64(len(b.title))
+	for _, t := range b.title {
+		c.text(b.x+cardText, y, "title", "", t)
+		y += 17
+	}
+	c.text(b.x+cardText, y+1, "soft", "", degree(b.Node))
 	c.put(`</g>`)
 }
 
@@ -129,8 +133,8 @@ func (c *canvas) hub(b box) {
 	c.put(`<title>%s</title>`, escape(name(b.Node)+", "+degree(b.Node)))
 	c.put(`<rect class="hub %sline" x="%s" y="%s" width="%s" height="%s" rx="14"/>`, b.Kind, px(b.x), px(b.y), px(b.w), px(b.h))
 	x := b.x + b.w/2
-	c.mark(b.Kind, x, b.y+16+maxRadius, b.radius)
-	y := b.y + 16 + 2*maxRadius
+	y := b.middle() + maxRadius - 7 - 9.5*float64(len(b.title))
+	c.mark(b.Kind, x, y-maxRadius, b.radius)
 	for _, t := range b.title {
 		y += 19
 		c.text(x, y, "hubtitle", "middle", t)
@@ -143,7 +147,8 @@ func (c *canvas) hub(b box) {
 func (c *canvas) edge(e *Ego, l line) {
 	width := thickness(l.Edge)
 	if l.bendX == 0 { // from one hub to the other, below everything
-		c.put(`<path class="edge had" stroke-width="%s" stroke-dasharray="5 4" d="M%s %sV%sH%sV%s"/>`, px(width), px(l.hubX), px(l.hubY), px(l.cardY), px(l.cardX), px(l.hubY))
+		c.put(`<path class="edge had" stroke-width="%s" stroke-dasharray="5 4" d="M%s %sV%sq0 14 14 14H%sq14 0 14 -14V%s"/>`,
+			px(width), px(l.hubX), px(l.hubY), px(l.cardY-14), px(l.cardX-14), px(l.hubY2))
 		c.text(l.textX, l.cardY-8, "", "middle", e.upper(l.Edge)+" · "+e.lower(l.Edge))
 		return
 	}
@@ -157,27 +162,26 @@ func (c *canvas) edge(e *Ego, l line) {
 // key explains the marks.
 func (c *canvas) key(e *Ego, s scene) {
 	x, y := float64(margin), s.height-24
-	c.mark(User, x+6, y-4, 6)
-	x += 20
+	line := func(class string, width, from float64) {
+		c.put(`<path class="edge %s" stroke-width="%s" d="M%s %sh28"/>`, class, px(width), px(from), px(y-4))
+	}
 	for _, part := range []struct {
-		mark func(x float64)
-		text string
+		width float64 // of the mark
+		mark  func()
+		text  string
 	}{
-		{nil, "user"},
-		{func(x float64) { c.mark(Item, x-12, y-4, 6) }, "item; the area shows how many users or items it has"},
-		{func(x float64) {
-			c.put(`<path class="edge had" stroke-width="1.5" d="M%s %sh28"/>`, px(x-34), px(y-4))
-		}, e.Verb},
-		{func(x float64) {
-			c.put(`<path class="edge together" stroke-width="2.8" d="M%s %sh28"/>`, px(x-76), px(y-4))
-			c.put(`<path class="edge together" stroke-width="7" d="M%s %sh28"/>`, px(x-40), px(y-4))
-		}, "cosine 0.2 and 0.5"},
+		{14, func() { c.mark(User, x+7, y-4, 7) }, "user; area: number of items"},
+		{14, func() { c.mark(Item, x+7, y-4, 7) }, "item; area: number of users"},
+		{28, func() { line("had", 1.5, x) }, e.verb()},
+		{60, func() {
+			line("together", thickness(Edge{Cosine: 0.2}), x)
+			line("alike", thickness(Edge{Cosine: 0.5}), x+32)
+		}, "in common; width: cosine, here 0.2 and 0.5"},
 	} {
-		if part.mark != nil {
-			part.mark(x)
-		}
+		part.mark()
+		x += part.width + 8
 		c.text(x, y, "soft", "", part.text)
-		x += measure(part.text, smallSize) + 60
+		x += measure(part.text, smallSize) + 24
 	}
 }
 

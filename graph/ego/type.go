@@ -12,20 +12,23 @@ func advance(r rune) float64 {
 	case unicode.In(r, unicode.Mn, unicode.Me):
 		return 0
 	case strings.ContainsRune("iljI.,:;'|!’‘", r):
-		return 0.32
+		return 0.36
 	case strings.ContainsRune(" ftr()[]-“”\"/\\", r):
-		return 0.42
+		return 0.44
 	case strings.ContainsRune("mwMW@%&—…", r):
 		return 0.95
 	case r < 0x80 && unicode.IsUpper(r):
-		return 0.72
+		return 0.74
 	case r < 0x80:
-		return 0.6
+		return 0.64
 	case r < 0x1100:
 		return 0.75
 	}
 	return 1.05
 }
+
+// bold is how much wider bold text is.
+const bold = 1.1
 
 func measure(s string, size float64) float64 {
 	w := 0.0

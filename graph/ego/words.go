@@ -29,10 +29,14 @@ func degree(n Node) string {
 // upper and lower are what is written above and below an edge.
 func (e *Ego) upper(d Edge) string {
 	if d.Relation == Had {
-		if d.Rating == 0 {
-			return e.Verb
+		stars := " " + strconv.FormatFloat(float64(d.Rating), 'g', -1, 32)
+		switch {
+		case d.Rating == 0:
+			return e.verb()
+		case e.Verb == "rated":
+			return "rated" + stars
 		}
-		return e.Verb + " " + strconv.FormatFloat(float64(d.Rating), 'g', -1, 32)
+		return e.verb() + ", rated" + stars
 	}
 	return count(d.Shared) + " in common"
 }
@@ -47,6 +51,9 @@ func (e *Ego) lower(d Edge) string {
 	return "cosine " + number(d.Cosine)
 }
 
+// verb is what users did, made fit for a line.
+func (e *Ego) verb() string { return fit(legible(e.Verb), reach/2, smallSize) }
+
 // caption tells what a group is and how much of it is shown.
 func (e *Ego) caption(g Group) string {
 	of := count(len(g.Nodes)) + " of " + count(g.Of)
@@ -57,9 +64,9 @@ func (e *Ego) caption(g Group) string {
 	case between && g.By == ItemCF:
 		return "Item-CF: the user's items that go with it, " + of
 	case between && g.By == UserCF && g.Of == 0:
-		return "User-CF: none of the " + count(g.Asked) + " nearest users " + e.Verb + " it"
+		return "User-CF: none of the " + count(g.Asked) + " nearest users " + e.verb() + " it"
 	case between && g.By == UserCF:
-		return "User-CF: of the " + count(g.Asked) + " nearest users who " + e.Verb + " it, " + of
+		return "User-CF: of the " + count(g.Asked) + " nearest users who " + e.verb() + " it, " + of
 	case g.By == ItemCF && g.Of == 0:
 		return "No item shares enough users with it"
 	case g.By == ItemCF:
@@ -106,7 +113,7 @@ func (e *Ego) describe() string {
 		b.WriteString(" " + called[d.From])
 		switch d.Relation {
 		case Had:
-			b.WriteString(" " + e.upper(d) + " " + called[d.To] + " on " + e.lower(d) + ".")
+			b.WriteString(", " + called[d.To] + ": " + e.upper(d) + " on " + e.lower(d) + ".")
 		default:
 			b.WriteString(" and " + called[d.To] + ": " + e.upper(d) + ", " + e.lower(d) + ".")
 		}
@@ -142,13 +149,15 @@ func plural(n int, one string) string {
 	return count(n) + " " + one + "s"
 }
 
-// number writes a measure with three digits: 0.412, 5.13, 27.4.
+// number writes a measure with about three digits: 0.412, 5.13, 27.4.
 func number(x float64) string {
 	switch {
 	case x >= 1000:
 		return count(int(x + 0.5))
-	case x >= 1:
-		return strconv.FormatFloat(x, 'g', 3, 64)
+	case x >= 9.995:
+		return strconv.FormatFloat(x, 'f', 1, 64)
+	case x >= 0.9995:
+		return strconv.FormatFloat(x, 'f', 2, 64)
 	}
 	return strconv.FormatFloat(x, 'f', 3, 64)
 }

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// graphCommand is the parent of what is done with the user-item graph.
+func graphCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "graph",
+		Short: "Look into the user-item graph",
+		Long: strings.TrimSpace(`
+Look into the user-item graph of a data set, as of any moment.`),
+		Example: "  mars graph draw --data data/ml --user 42 --item 318 --out why.svg",
+		Args:    knownCommand,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.SuggestionsMinimumDistance = 2
+	c.AddCommand(graphDrawCommand(a))
+	return c
+}
