@@ -113,16 +113,11 @@ func (c *Cut) ItemDegree(i Item) int { return c.audience(uint32(i)).len() }
 // ItemDegreeSince returns the number of users who came to have the item in
 // [since, cut).
 func (c *Cut) ItemDegreeSince(i Item, since time.Time) int {
-	from := c.g.since(ceil(since))
-	p, before := c.audience(uint32(i)), 0
-	for lo, hi := p.from, p.to; lo < hi; before = int(lo - p.from) {
-		if mid := lo + (hi-lo)/2; uint64(p.in.times[mid]) < from {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+	from, p := c.g.since(ceil(since)), c.audience(uint32(i))
+	if from > c.m.latest {
+		return 0
 	}
-	return p.len() - before
+	return p.len() - int(before(p.in.times[p.from:p.to], uint32(from)))
 }
 
 // ceil rounds up to whole seconds: an event in the second of since, but not

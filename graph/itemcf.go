@@ -83,7 +83,7 @@ func (c *Cut) ItemCF(i Item, q Query) []Neighbour {
 	q = q.withDefaults()
 	s := c.g.scratch()
 	defer c.g.release(s)
-	near := c.nearItems(s, uint32(i), q)
+	near := c.nearItems(s, uint32(i), q, found{})
 	if len(near) == 0 {
 		return nil
 	}
@@ -94,16 +94,7 @@ func (c *Cut) ItemCF(i Item, q Query) []Neighbour {
 		n.Item, n.Shared, n.Degree = Item(f.id), int(f.shared), int(f.degree)
 		n.Cosine = cosine(f.shared, own, f.degree)
 		n.Lift = lift(f.shared, own, f.degree, users)
-		switch q.Measure {
-		case Cosine:
-			n.Score = n.Cosine
-		case Jaccard:
-			n.Score = float64(f.shared) / float64(s.best.union(f))
-		case Lift:
-			n.Score = n.Lift
-		case IUF:
-			n.Score = iuf(f.weight, own, f.degree)
-		}
+		n.Score = s.best.score(f, users)
 	}
 	if q.LikedFrom > 0 {
 		c.countLiked(s, uint32(i), neighbours, q.LikedFrom)
@@ -111,11 +102,12 @@ func (c *Cut) ItemCF(i Item, q Query) []Neighbour {
 	return neighbours
 }
 
-// nearItems finds what is near the item; the result lives in the scratch.
-func (c *Cut) nearItems(s *scratch, i uint32, q Query) []found {
+// nearItems finds what is near the item, but nothing that is farther than the
+// bar, if there is one; the result lives in the scratch.
+func (c *Cut) nearItems(s *scratch, i uint32, q Query, bar found) []found {
 	users := c.usersOf(i)
-	s.best.order = order{q.Measure, uint32(len(users)), &c.g.itemIDs}
-	s.best.k, s.best.kept = q.K, s.best.kept[:0]
+	s.best.reset(order{q.Measure, uint32(len(users)), &c.g.itemIDs}, q.K)
+	s.best.bar = bar
 	if len(users) < q.Support {
 		return nil // nothing shares more users than it has
 	}
@@ -138,16 +130,13 @@ func (c *Cut) nearItems(s *scratch, i uint32, q Query) []found {
 	work := c.spread(s, &c.g.users, &c.m.users, users, 0)
 	rows := c.g.Items()
 	dense := q.kernel >= denseKernel || q.kernel == anyKernel && work > rows/4
-	looked := work
-	if dense {
-		looked = rows
-	}
-	h := c.choosing(&s.best, items, &c.m.items, min(looked, rows)/8, q.Support)
+	h := c.choosing(&s.best, items, &c.m.items, q.Support)
 	if len(users) <= math.MaxUint16 && q.kernel != wideKernel {
 		pushAndChoose[uint16](&h, s, rows, skip, dense)
 	} else {
 		pushAndChoose[uint32](&h, s, rows, skip, dense)
 	}
+	c.m.items.note(h.asked)
 	return s.best.sorted()
 }
 
@@ -167,7 +156,7 @@ func (c *Cut) nearByPull(s *scratch, users, skip []uint32, q Query) bool {
 	s.skips = grown(s.skips, setWords(c.g.Items()))
 	set(s.bits, users)
 	set(s.skips, skip)
-	h := c.choosing(&s.best, &c.g.items, &c.m.items, 0, q.Support)
+	h := c.choosing(&s.best, &c.g.items, &c.m.items, q.Support)
 	done := c.pull(&h, s, budget)
 	unset(s.bits, users)
 	unset(s.skips, skip)
@@ -192,7 +181,7 @@ func (c *Cut) nearWeighted(s *scratch, users, skip []uint32, support int) {
 	counts := view[uint32](s, rows)
 	s.weights = grown(s.weights, rows)
 	s.touched = pushWeighted(counts, s.weights, s.spans, s.touched[:0])
-	h := c.choosing(&s.best, &c.g.items, &c.m.items, len(s.touched), support)
+	h := c.choosing(&s.best, &c.g.items, &c.m.items, support)
 	for _, j := range skip {
 		counts[j] = 0
 	}
@@ -218,7 +207,7 @@ func (c *Cut) nearAmong(s *scratch, i uint32, users []uint32, q Query) {
 	}
 	among := s.noted[asked:]
 	unset(s.skips, among)
-	h := c.choosing(&s.best, &c.g.items, &c.m.items, len(among), q.Support)
+	h := c.choosing(&s.best, &c.g.items, &c.m.items, q.Support)
 	if q.Measure != IUF && (q.kernel == sparseKernel || q.kernel == anyKernel && !c.shorter(among, users)) {
 		c.spread(s, &c.g.users, &c.m.users, users, 0)
 		counts := view[uint32](s, c.g.Items())
@@ -287,6 +276,19 @@ func (c *Cut) SharedEach(i Item, others []Item) []int {
 	}
 	unset(s.bits, users)
 	return shared
+}
+
+// score is the measure as a float.
+func (o *order) score(f found, users int) float64 {
+	switch o.measure {
+	case Cosine:
+		return cosine(f.shared, o.middle, f.degree)
+	case Jaccard:
+		return float64(f.shared) / float64(o.union(f))
+	case Lift:
+		return lift(f.shared, o.middle, f.degree, users)
+	}
+	return iuf(f.weight, o.middle, f.degree)
 }
 
 // cosine divides before it takes the root: equal fractions then give equal

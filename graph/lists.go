@@ -78,15 +78,24 @@ func (l *lists) end(r uint32, m *moment) uint32 {
 			hi = from + row[m.checkpoint]
 		}
 	}
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		if uint64(l.times[mid]) < m.limit {
-			lo = mid + 1
-		} else {
-			hi = mid
+	return lo + before(l.times[lo:hi], uint32(m.limit))
+}
+
+// before returns how many of the times, which ascend, are before the limit. It
+// always halves, whatever it finds, so that there is no branch to guess.
+func before(times []uint32, limit uint32) (n uint32) {
+	size := uint32(len(times))
+	for size > 1 {
+		half := size / 2
+		if times[n+half-1] < limit {
+			n += half
 		}
+		size -= half
 	}
-	return lo
+	if size == 1 && times[n] < limit {
+		n++
+	}
+	return n
 }
 
 // least returns a lower bound of the length of row r before the moment, at the

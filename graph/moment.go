@@ -28,6 +28,9 @@ type ends struct {
 	seen     int // rows with a visible entry
 }
 
+// note counts rows that were searched.
+func (e *ends) note(n int) { e.searched.Add(int64(n)) }
+
 // span returns the visible part of a row.
 func (e *ends) span(l *lists, m *moment, r uint32) span {
 	if known := e.of(l, m, 1); known != nil {

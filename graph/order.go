@@ -61,11 +61,26 @@ func products(a, b, c, d uint64) int {
 	return cmp.Compare(lo1, lo2)
 }
 
-// best keeps the k nearest of what is added; all of it if k is negative.
+// best keeps the k nearest of what is added; all of it if k is negative. With a
+// bar it need not keep what is farther than that.
 type best struct {
 	order
 	k    int
+	bar  found   // nothing if nothing is shared
 	kept []found // ascending, once k are kept
+}
+
+// reset empties best for another question.
+func (b *best) reset(o order, k int) {
+	b.order, b.k, b.bar, b.kept = o, k, found{}, b.kept[:0]
+}
+
+// last returns what must at least be met to be kept, if anything must.
+func (b *best) last() (f found, ok bool) {
+	if b.full() {
+		return b.kept[b.k-1], true
+	}
+	return b.bar, b.bar.shared > 0
 }
 
 func (b *best) full() bool { return b.k >= 0 && len(b.kept) >= b.k }
@@ -73,16 +88,17 @@ func (b *best) full() bool { return b.k >= 0 && len(b.kept) >= b.k }
 // hopeless reports whether nothing like f can be among the best any more. With
 // a degree that is too low f is taken for better than it is, never for worse.
 func (b *best) hopeless(f found) bool {
-	return b.full() && b.byScore(f, b.kept[b.k-1]) > 0
+	last, ok := b.last()
+	return ok && b.byScore(f, last) > 0
 }
 
 // least returns a number of shared users below which nothing is kept any more,
 // whatever its degree: nothing has fewer users than it shares.
 func (b *best) least(support uint32) uint32 {
-	if !b.full() {
+	last, ok := b.last()
+	if !ok {
 		return support
 	}
-	last := b.kept[b.k-1]
 	switch b.measure {
 	case Cosine:
 		// shared²/shared >= last.shared²/last.degree

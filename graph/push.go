@@ -62,15 +62,14 @@ type choose struct {
 	rows    *lists
 	m       *moment
 	ends    []uint32 // nil if not known
+	asked   int      // rows searched for their end
 	support uint32
 	least   uint32 // shared below it is in vain
 }
 
-// choosing starts to choose among rows; about n of them will be looked at.
-func (c *Cut) choosing(b *best, rows *lists, e *ends, n int, support int) choose {
-	h := choose{best: b, rows: rows, m: c.m, support: uint32(support), least: uint32(support)}
-	h.ends = e.of(rows, c.m, n)
-	return h
+// choosing starts to choose among rows.
+func (c *Cut) choosing(b *best, rows *lists, e *ends, support int) choose {
+	return choose{best: b, rows: rows, m: c.m, ends: e.of(rows, c.m, 0), support: uint32(support), least: b.least(uint32(support))}
 }
 
 // degree returns the number of visible entries of a row.
@@ -78,6 +77,7 @@ func (h *choose) degree(r uint32) uint32 {
 	if h.ends != nil {
 		return h.ends[r] - h.rows.offsets[r]
 	}
+	h.asked++
 	_, from, to := h.rows.prefix(r, h.m)
 	return to - from
 }
@@ -124,7 +124,7 @@ func sweep[C counter](h *choose, s *scratch, n int) {
 			continue
 		}
 		for r := uint32(w) * uint32(lanes); x != 0; r++ {
-			if shared := uint32(C(x)); shared != 0 {
+			if shared := uint32(C(x)); shared >= h.least && shared > 0 {
 				h.consider(r, shared, 0)
 			}
 			x >>= width

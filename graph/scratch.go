@@ -16,6 +16,7 @@ type scratch struct {
 	best    best
 	sums    []float64 // by internal id of items
 	masks   []uint64  // by internal id of users
+	links   [batch][]found
 }
 
 // span is the visible part of a row.

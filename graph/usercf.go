@@ -64,19 +64,14 @@ func (c *Cut) nearUsers(s *scratch, u uint32, q UserQuery, way kernel) []found {
 		q.Support = DefaultSupport
 	}
 	items := c.itemsOf(u)
-	s.best.order = order{Cosine, uint32(len(items)), &c.g.userIDs}
-	s.best.k, s.best.kept = q.Neighbours, s.best.kept[:0]
+	s.best.reset(order{Cosine, uint32(len(items)), &c.g.userIDs}, q.Neighbours)
 	if len(items) < q.Support {
 		return nil
 	}
 	rows := c.g.Users()
 	work := c.spread(s, &c.g.items, &c.m.items, items, q.Latest)
 	dense := way >= denseKernel || way == anyKernel && work > rows/16
-	looked := work
-	if dense {
-		looked = rows
-	}
-	h := c.choosing(&s.best, &c.g.users, &c.m.users, min(looked, rows)/64, q.Support)
+	h := c.choosing(&s.best, &c.g.users, &c.m.users, q.Support)
 	skip := s.skipping(u, nil)
 	switch {
 	case len(items) <= math.MaxUint8 && way != wideKernel:
@@ -86,6 +81,7 @@ func (c *Cut) nearUsers(s *scratch, u uint32, q UserQuery, way kernel) []found {
 	default:
 		pushAndChoose[uint32](&h, s, rows, skip, dense)
 	}
+	c.m.users.note(h.asked)
 	return s.best.sorted()
 }
 

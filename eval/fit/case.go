@@ -56,7 +56,7 @@ func Recent(g *graph.Graph, before time.Time, negatives Negatives, n int, s Samp
 	s.History = cmp.Or(s.History, 1)
 	known := g.At(before)
 	var cases []Case
-	for _, u := range s.draw(slices.Collect(known.AllUsers())) {
+	for _, u := range s.draw(known) {
 		history := known.History(u)
 		touched := make(map[graph.Item]bool, len(history))
 		for _, e := range history {
@@ -73,14 +73,15 @@ func Recent(g *graph.Graph, before time.Time, negatives Negatives, n int, s Samp
 }
 
 // draw returns the users to make cases of, in their order.
-func (s Sampling) draw(users []graph.User) []graph.User {
+func (s Sampling) draw(known *graph.Cut) []graph.User {
+	users := slices.Collect(known.AllUsers())
 	if s.Users <= 0 || s.Users >= len(users) {
 		return users
 	}
 	random := rand.New(rand.NewPCG(uint64(s.Seed), 1))
 	random.Shuffle(len(users), func(a, b int) { users[a], users[b] = users[b], users[a] })
 	users = users[:s.Users]
-	slices.Sort(users)
+	slices.SortFunc(users, func(a, b graph.User) int { return cmp.Compare(known.UserID(a), known.UserID(b)) })
 	return users
 }
 
@@ -115,7 +116,8 @@ func draw(g *graph.Graph, known *graph.Cut, e graph.Event, touched map[graph.Ite
 	if len(pool) < s.Candidates-1 {
 		return Case{}, false
 	}
-	slices.SortFunc(pool, func(a, b drawn) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.item, b.item)) })
+	// AllItems goes by id, and the sort is stable: ties stay by id.
+	slices.SortStableFunc(pool, func(a, b drawn) int { return cmp.Compare(a.key, b.key) })
 	c.Items = []string{c.Gold}
 	for _, d := range pool[:s.Candidates-1] {
 		c.Items = append(c.Items, cut.ItemID(d.item))

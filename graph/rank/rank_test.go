@@ -233,3 +233,44 @@ func TestFutureIsInvisible(t *testing.T) {
 		t.Error("what happens later changes what is said as of now")
 	}
 }
+
+// The score of an item is, to the bit, the sum over its links.
+func TestItemCFIsTheSumOfItsLinks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var log []graph.Interaction
+		for range rapid.IntRange(1, 150).Draw(t, "rows") {
+			log = append(log, graph.Interaction{
+				User: fmt.Sprint(rapid.IntRange(1, 15).Draw(t, "user")),
+				Item: fmt.Sprint(rapid.IntRange(1, 25).Draw(t, "item")),
+				Time: rapid.Int64Range(0, 9).Draw(t, "time"),
+			})
+		}
+		g, err := graph.Build(rows(log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := g.At(time.Unix(rapid.Int64Range(0, 12).Draw(t, "moment"), 0))
+		var items []string
+		for i := range 90 {
+			items = append(items, fmt.Sprint(i%27)) // some twice, some unknown, more than a batch
+		}
+		q := rank.ItemCFQuery{
+			Last:    rapid.SampledFrom([]int{0, 3}).Draw(t, "last"),
+			K:       rapid.SampledFrom([]int{0, -1, 1, 4}).Draw(t, "k"),
+			Measure: rapid.SampledFrom(graph.Measures()).Draw(t, "measure"),
+			Support: rapid.IntRange(0, 3).Draw(t, "support"),
+		}
+		for user := range 4 {
+			scores := rank.ScoreItemCF(c, fmt.Sprint(user), items, q)
+			for k, item := range items {
+				sum := 0.0
+				for _, n := range rank.ItemCFLinks(c, fmt.Sprint(user), item, q) {
+					sum += n.Score
+				}
+				if sum != scores[k] {
+					t.Fatalf("item %s for user %d: %v, the links %v", item, user, scores[k], sum)
+				}
+			}
+		}
+	})
+}

@@ -27,46 +27,46 @@ type ItemCFQuery struct {
 // is not pruned unless K says so.
 func ScoreItemCF(cut *graph.Cut, user string, items []string, q ItemCFQuery) []float64 {
 	scores := make([]float64, len(items))
-	links := q.links(cut, user)
-	for at, id := range items {
-		for _, n := range links(id) {
-			scores[at] += n.Score
+	history := lastItems(cut, user, q.Last)
+	var known []graph.Item
+	var at []int
+	for k, id := range items {
+		if i, ok := cut.Item(id); ok && len(history) > 0 {
+			known, at = append(known, i), append(at, k)
 		}
 	}
+	for k, score := range cut.Affinities(history, known, q.query()) {
+		scores[at[k]] = score
+	}
 	return scores
+}
+
+// query returns the query for the neighbours of a candidate.
+func (q ItemCFQuery) query() graph.Query {
+	k := q.K
+	switch {
+	case k == 0 && q.Last > 0:
+		k = -1
+	case k == 0:
+		k = 20
+	}
+	return graph.Query{K: k, Measure: q.Measure, Support: q.Support}
 }
 
 // ItemCFLinks returns what an item's score in [ScoreItemCF] is the sum of: those
 // of its nearest items that are in the part of the history that is asked for,
 // nearest first.
 func ItemCFLinks(cut *graph.Cut, user, item string, q ItemCFQuery) []graph.Neighbour {
-	return q.links(cut, user)(item)
-}
-
-// links returns the function from an item to what its score is the sum of.
-func (q ItemCFQuery) links(cut *graph.Cut, user string) func(item string) []graph.Neighbour {
 	history := lastItems(cut, user, q.Last)
-	if q.K == 0 {
-		q.K = -1
-		if q.Last <= 0 {
-			q.K = 20
-		}
+	i, ok := cut.Item(item)
+	if !ok || len(history) == 0 {
+		return nil
 	}
-	query := graph.Query{K: q.K, Measure: q.Measure, Support: q.Support}
-	if q.K < 0 {
+	query := q.query()
+	if query.K < 0 {
 		query.Among = history
 	}
-	has := make(map[graph.Item]bool, len(history))
-	for _, i := range history {
-		has[i] = true
-	}
-	return func(item string) []graph.Neighbour {
-		i, ok := cut.Item(item)
-		if !ok || len(history) == 0 {
-			return nil
-		}
-		return slices.DeleteFunc(cut.ItemCF(i, query), func(n graph.Neighbour) bool { return !has[n.Item] })
-	}
+	return slices.DeleteFunc(cut.ItemCF(i, query), func(n graph.Neighbour) bool { return !slices.Contains(history, n.Item) })
 }
 
 // lastItems returns the last n items of the user's history, all if n is 0.
