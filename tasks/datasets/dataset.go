@@ -68,6 +68,9 @@ func Open(dir string) (*Dataset, error) {
 	return &Dataset{dir: dir, manifest: m, graph: g, catalog: c}, nil
 }
 
+// Dir returns the data set's directory, as it was given to [Open].
+func (d *Dataset) Dir() string { return d.dir }
+
 // Manifest returns what is known of the data set.
 func (d *Dataset) Manifest() Manifest { return d.manifest }
 

@@ -2,6 +2,7 @@ package stored
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,11 +42,11 @@ func Precompute(ctx context.Context, dir string, id Identity, named []tools.Name
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	p := &precomputer{id, named, source, cfg}
-	dictionary, err := p.dictionary(ctx, groups)
+	dictionary, probes, err := p.sample(ctx, groups)
 	if err != nil {
 		return Header{}, err
 	}
-	w, err := newWriter(ctx, dir, Header{Version: Version, Identity: id, Rewritten: cfg.Rewriter, Calls: map[string]int{}}, dictionary)
+	w, err := newWriter(ctx, dir, Header{Version: Version, Identity: id, Rewritten: cfg.Rewriter, Calls: map[string]int{}, Probes: probes}, dictionary)
 	if err != nil {
 		return Header{}, err
 	}
@@ -68,6 +69,7 @@ type precomputer struct {
 // result is a call with what it came to.
 type result struct {
 	tool  string
+	args  json.RawMessage
 	key   key
 	value json.RawMessage
 }
@@ -161,34 +163,39 @@ func (p *precomputer) call(ctx context.Context, tool tools.Tool, task tasks.Task
 	if err == nil && len(value) > maxValue {
 		err = fmt.Errorf("the result has %d bytes: at most %d are stored", len(value), maxValue)
 	}
-	return result{c.Tool, p.id.key(c.Tool, args, subject{task.User, task.Candidates}), value}, err
+	return result{c.Tool, c.Args, p.id.key(c.Tool, args, subject{task.User, task.Candidates}), value}, err
 }
 
-// dictionary returns what the results are compressed against: the first few of
-// each group.
-func (p *precomputer) dictionary(ctx context.Context, groups []Group) ([]byte, error) {
+// sample makes the first few calls of each group. It returns what results are
+// compressed against, and the probes: a call of each tool, as the tool answers
+// it.
+func (p *precomputer) sample(ctx context.Context, groups []Group) (dictionary []byte, probes []Probe, err error) {
 	const each = 24 << 10
 	plain := &precomputer{p.id, p.named, p.source, Config{}}
-	var all []byte
 	for _, g := range groups {
 		var some []byte
+		probed := map[string]bool{}
 		for b := range g.Batches {
 			b.Calls = b.Calls[:min(8, len(b.Calls))]
 			results, err := plain.batch(ctx, b)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			for _, r := range results {
 				some = append(some, r.value...)
+				if !probed[r.tool] {
+					probed[r.tool] = true
+					probes = append(probes, Probe{b.Task, r.tool, r.args, fmt.Sprintf("%x", sha256.Sum256(r.value))})
+				}
 			}
 			if len(some) >= each {
 				break
 			}
 		}
-		all = append(all, some[:min(each, len(some))]...)
+		dictionary = append(dictionary, some[:min(each, len(some))]...)
 	}
-	if len(all) < 8 { // the least that the format takes
-		all = []byte(`{"evidence":[]}`)
+	if len(dictionary) < 8 { // the least that the format takes
+		dictionary = []byte(`{"evidence":[]}`)
 	}
-	return all, nil
+	return dictionary, probes, nil
 }

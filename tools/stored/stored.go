@@ -68,8 +68,18 @@ type Header struct {
 	Identity
 	Rewritten string         `json:"rewritten,omitempty"` // the model that wrote the sentences anew
 	Calls     map[string]int `json:"calls"`               // stored calls, by tool
+	Probes    []Probe        `json:"probes"`              // by which [Store.Check] knows the tools again
 	Raw       int64          `json:"raw_bytes"`           // of all stored results, before compression
 	Content   string         `json:"content"`             // SHA-256, in hex, of all keys and results
+}
+
+// Probe is a call with the hash of what the tool answered, before anything was
+// rewritten.
+type Probe struct {
+	Task   tasks.Task      `json:"task"`
+	Tool   string          `json:"tool"`
+	Args   json.RawMessage `json:"args"`
+	SHA256 string          `json:"sha256"`
 }
 
 // Name is the name of the file with the evidence of a moment.

@@ -25,6 +25,7 @@ import (
 	"github.com/mars-rec/mars/tools/cf"
 	"github.com/mars-rec/mars/tools/stored"
 	"github.com/mars-rec/mars/tools/toolstest"
+	"github.com/mars-rec/mars/tools/translate"
 )
 
 func all() []tools.Named {
@@ -453,5 +454,33 @@ func TestIdsThatLookLikeLabels(t *testing.T) {
 	live := call(t, source, all(), task, c)
 	if got := call(t, source, stored.Wrap(all(), s, source), task, c); got != live || !strings.Contains(got, `"far"`) {
 		t.Errorf("got %s, want %s", got, live)
+	}
+}
+
+// A change of the tools is noticed, also where their specs are as they were.
+func TestCheck(t *testing.T) {
+	w := library(t)
+	s := w.open(t)
+	if n := len(s.Header().Probes); n < 6 {
+		t.Errorf("%d probes", n)
+	}
+	check(t, s.Check(t.Context(), all(), w.source))
+	other := slices.Concat(cf.Tools(cf.Config{}), catalog.Tools(catalog.Config{Words: translate.Words{Verb: "sold"}}))
+	if err := s.Check(t.Context(), other, w.source); err == nil || !strings.Contains(err.Error(), "user_profile answers {} otherwise now") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMemory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "texts.db")
+	for i := range 2 {
+		m, err := stored.OpenMemory(t.Context(), path)
+		check(t, err)
+		text, ok, err := m.Get(t.Context(), "k")
+		if err != nil || ok != (i == 1) || ok && text != "one" {
+			t.Errorf("got %q, %v, %v", text, ok, err)
+		}
+		check(t, m.Put(t.Context(), "k", []string{"one", "two"}[i]))
+		check(t, m.Close())
 	}
 }

@@ -53,6 +53,23 @@ func Wrap(named []tools.Named, s *Store, source tasks.Source) []tools.Named {
 	return wrapped
 }
 
+// Check makes the probes of the file again: an error if a tool answers
+// otherwise than it did when the evidence was stored. It is how a change of the
+// program is noticed that no digest tells of; it takes a few calls.
+func (s *Store) Check(ctx context.Context, named []tools.Named, source tasks.Source) error {
+	p := &precomputer{s.header.Identity, named, source, Config{}}
+	for _, probe := range s.header.Probes {
+		results, err := p.batch(ctx, Batch{probe.Task, []Call{{probe.Tool, probe.Args}}})
+		if err != nil {
+			return fmt.Errorf("stored evidence %s: %w", s.path, err)
+		}
+		if len(results) != 1 || fmt.Sprintf("%x", sha256.Sum256(results[0].value)) != probe.SHA256 {
+			return fmt.Errorf("stored evidence %s was made by other tools: %s answers %s otherwise now: make it again with mars graph precompute", s.path, probe.Tool, probe.Args)
+		}
+	}
+	return nil
+}
+
 // freeze returns the view as of the store's moment.
 func (s *Store) freeze(view tasks.View, source tasks.Source) (tasks.View, error) {
 	task, at := view.Task(), s.header.AsOf
