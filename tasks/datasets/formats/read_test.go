@@ -85,6 +85,32 @@ func TestReadStopsWithTheContext(t *testing.T) {
 	}
 }
 
+// A packed file that is given up is not called damaged.
+func TestReadStopsWithTheContextInsideAPackedFile(t *testing.T) {
+	dir := moviesFolder(t, 1000)
+	path := filepath.Join(dir, "movies.csv")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range 200_000 { // more than one read from disk, however well it is packed
+		text = fmt.Appendf(text, "%x,%x,X\n", line*2654435761, line*40503*2246822519)
+	}
+	_, packed := packAs(t, "", text, "gzip")
+	if err := errors.Join(os.Remove(path), os.WriteFile(path+".gz", packed, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	opts := Options{Progress: func(int64, int64) { cancel() }}
+	sink := newRecorder()
+	if err := movieLens().Read(ctx, dir, opts, sink); err != context.Canceled {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	if len(sink.files) > 0 {
+		t.Errorf("%v were reported as read to their end", sink.files)
+	}
+}
+
 // stopAfter cancels at the first interaction.
 type stopAfter struct {
 	*recorder

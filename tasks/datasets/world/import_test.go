@@ -1,7 +1,6 @@
 package world
 
 import (
-	"context"
 	"math"
 	"path/filepath"
 	"slices"
@@ -26,7 +25,7 @@ func imported(t *testing.T, c Config) *datasets.Dataset {
 	if err != nil || reader.Name != "agentsociety" {
 		t.Fatalf("detected as %q (%s), %v", reader.Name, why, err)
 	}
-	m, err := datasets.Import(context.Background(), reader, source, out, datasets.ImportConfig{})
+	m, err := datasets.Import(t.Context(), reader, source, out, datasets.ImportConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +52,7 @@ func TestTheWorldOfTheDemo(t *testing.T) {
 	if n := m.Counts.Interactions; n < 17_000 || n > 23_000 {
 		t.Errorf("%d interactions, want about 20,000", n)
 	}
-	item, ok, err := d.Catalog().Item(context.Background(), "b0001")
+	item, ok, err := d.Catalog().Item(t.Context(), "b0001")
 	if err != nil || !ok || item.Title == "" || len(item.Creators) != 1 || len(item.Categories) == 0 || item.Year < 1985 || item.Text == "" {
 		t.Errorf("item %+v, %v, %v", item, ok, err)
 	}
