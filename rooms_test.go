@@ -65,6 +65,10 @@ var rooms = map[string]room{
 	"trajectories/reward": {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/export": {may: []string{"message.", "message/phase", "model.", "trajectories.", "trajectories/reward", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
+	"star/environment": {may: []string{"model.", "tools.", "tasks.", "tasks/gold", "trajectories.", "trajectories/reward"}, never: []string{"agents", "orchestrator"}},
+	"star/environment/environmenttest": {may: []string{"message/phase", "model.", "tools", "tasks.", "tasks/gold", "tasks/taskstest", "star/environment."},
+		never: []string{"agents", "orchestrator"}},
+
 	"eval":        {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/metric": {},
 	"eval/fit":    {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric"}, never: []string{"agents", "orchestrator", "model"}},

@@ -1,0 +1,116 @@
+package environment
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/reward"
+)
+
+// Outcome is how an episode ended. Parts are those of the paper's reward:
+// "format", +1 or -1, and "outcome", from 0 to 1. Without gold there is no
+// reward, and only the format is judged.
+type Outcome struct {
+	Scored bool
+	Reward float64
+	Parts  map[string]float64
+	Note   string // what is wrong with the form, if anything
+}
+
+// Answer ends the session with the last words of the student. They follow what
+// was said in [Session.Step]. Where only tools were called, by [Session.Call],
+// nothing else has been heard of the student: then the text is all that it
+// said, from the plan to the ranking.
+func (s *Session) Answer(text string) (Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ready(); err != nil {
+		return Outcome{}, err
+	}
+	return result(s.end(append(slices.Clone(s.said), model.Message{Role: model.Assistant, Content: text})))
+}
+
+// Judge ends the session with the conversation as whoever held it tells it, in
+// the place of what the session heard itself. A trainer that parses calls out of
+// the student's text and makes them by [Session.Call] ends so. The system and
+// user messages of the prompt may be among the messages or not.
+func (s *Session) Judge(conversation []model.Message) (Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ready(); err != nil {
+		return Outcome{}, err
+	}
+	return result(s.end(conversation))
+}
+
+// Score says what a conversation over the session's task would get, and ends
+// nothing: for trainers that rank several conversations of one task.
+func (s *Session) Score(conversation []model.Message) (Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tools == nil {
+		return Outcome{}, ErrNotBegun
+	}
+	return s.judge(conversation)
+}
+
+// Outcome returns how the session ended, or false if it has not.
+func (s *Session) Outcome() (Outcome, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.outcome == nil {
+		return Outcome{}, false
+	}
+	return *s.outcome, true
+}
+
+func result(o *Outcome, err error) (Outcome, error) {
+	if err != nil {
+		return Outcome{}, err
+	}
+	return *o, nil
+}
+
+// end judges the conversation, once.
+func (s *Session) end(conversation []model.Message) (*Outcome, error) {
+	if size(conversation) > s.env.cfg.Bytes {
+		return nil, ErrSpent
+	}
+	o, err := s.judge(conversation)
+	if err != nil {
+		return nil, err
+	}
+	s.outcome, s.said = &o, nil
+	s.env.answeredBy(s)
+	return &o, nil
+}
+
+func size(messages []model.Message) int {
+	n := 0
+	for _, m := range messages {
+		n += len(m.Content)
+		for _, c := range m.ToolCalls {
+			n += len(c.ID) + len(c.Name) + len(c.Arguments)
+		}
+	}
+	return n
+}
+
+func (s *Session) judge(conversation []model.Message) (Outcome, error) {
+	if s.env.cfg.Gold == nil {
+		_, err := trajectories.Parse(conversation, s.task.Labels(), s.env.cfg.Roles)
+		if err != nil {
+			return Outcome{Parts: map[string]float64{"format": -1}, Note: err.Error()}, nil
+		}
+		return Outcome{Parts: map[string]float64{"format": 1}}, nil
+	}
+	score, err := reward.Conversation(s.task, conversation, s.env.cfg.Roles, s.env.cfg.Gold[s.task.ID])
+	if err != nil {
+		s.env.cfg.Report(fmt.Errorf("task %s: %w", s.task.ID, err))
+		return Outcome{}, fmt.Errorf("the reward: %w", errFailed)
+	}
+	delete(score.Parts, "rank") // it would tell which item is right
+	return Outcome{Scored: true, Reward: score.Value, Parts: score.Parts, Note: score.Note}, nil
+}
