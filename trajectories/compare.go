@@ -40,16 +40,16 @@ func (r *Record) Log(next message.Log) message.Log {
 	})
 }
 
-// Changed returns the first message, in the order of the causal tree, that a
-// run said otherwise than the record. When several agents diverge at once
-// their order in time is chance; this is not.
-func (r *Record) Changed() (d Difference, ok bool) {
+// firstChange returns the first message, in the order of the causal tree, that
+// a run said otherwise than the record, and how it differs. When several agents
+// diverge at once their order in time is chance; this is not.
+func (r *Record) firstChange() (d Divergence, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.changed) == 0 {
-		return Difference{}, false
+		return Divergence{}, false
 	}
 	id := slices.MinFunc(slices.Collect(maps.Keys(r.changed)), message.ID.Compare)
 	then, _ := r.known.Find(id)
-	return Difference{ID: id, A: then.Canonical(), B: r.changed[id].Canonical()}, true
+	return Divergence{id, contrast(then, r.changed[id])}, true
 }

@@ -30,6 +30,9 @@ func TestReplayRepeatsEveryByteAndFetchesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		same(t, tr, again)
+		if d := w.repeat(t, trajectories.Replay(tr)); d != nil {
+			t.Fatalf("repeated, it differs: %v", *d)
+		}
 		if w.replies.Load() != 0 || w.calls.Load() != 0 {
 			t.Fatalf("%d replies and %d results were fetched", w.replies.Load(), w.calls.Load())
 		}
@@ -54,8 +57,7 @@ func TestReplayNamesWhatChanged(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w, old := newWorld(), clone(tr)
 			c.change(w, old)
-			record := trajectories.Replay(old)
-			_, err := w.run(t, record)
+			_, err := w.run(t, trajectories.Replay(old))
 			if !errors.Is(err, trajectories.ErrDiverged) {
 				t.Fatalf("error is %v, want ErrDiverged", err)
 			}
@@ -64,8 +66,9 @@ func TestReplayNamesWhatChanged(t *testing.T) {
 					t.Errorf("error is %q, want %q in it", err, want)
 				}
 			}
-			if d, _ := record.Changed(); d.ID != c.first {
-				t.Errorf("first changed message is %q, want %q", d.ID, c.first)
+			d := w.repeat(t, trajectories.Replay(old))
+			if d == nil || d.ID != c.first || !strings.Contains(d.What, c.want[0]) {
+				t.Errorf("repeated, it gives %v, want %q at %q", d, c.want[0], c.first)
 			}
 		})
 	}
@@ -85,13 +88,12 @@ func TestReplayToolsExecutesTools(t *testing.T) {
 
 	w = newWorld()
 	w.count = func(string) int { return 42 }
-	record := trajectories.ReplayTools(tr)
-	_, err = w.run(t, record)
+	_, err = w.run(t, trajectories.ReplayTools(tr))
 	if !errors.Is(err, trajectories.ErrDiverged) || !strings.Contains(err.Error(), `result 1.1.4 differs from byte 0 on: recorded "3", now "42"`) {
 		t.Errorf("error is %v, want the result at 1.1.4", err)
 	}
-	if d, ok := record.Changed(); !ok || d.ID != "1.1.4" {
-		t.Errorf("first changed message is %v, want 1.1.4", d)
+	if d := w.repeat(t, trajectories.ReplayTools(tr)); d == nil || d.ID != "1.1.4" {
+		t.Errorf("repeated, it gives %v, want the result at 1.1.4", d)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mars-rec/mars/message"
 )
@@ -26,15 +25,15 @@ func (r *Record) Repeat(ctx context.Context, run func(context.Context, message.L
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	first, changed := r.Changed()
+	if first, ok := r.firstChange(); ok {
+		return &first, nil
+	}
 	then := r.known.Run
 	switch {
-	case err != nil && changed && !strings.Contains(err.Error(), string(first.ID)+" "):
-		return &Divergence{first.ID, first.String()}, nil // of several at once, the error tells of another one
 	case err != nil:
-		return &Divergence{first.ID, err.Error()}, nil
+		return &Divergence{What: err.Error()}, nil
 	case !slices.Equal(ranking, then.Ranking):
-		return &Divergence{first.ID, fmt.Sprintf("the ranking was %v, now %v", then.Ranking, ranking)}, nil
+		return &Divergence{What: fmt.Sprintf("the ranking was %v, now %v", then.Ranking, ranking)}, nil
 	}
 	if d, ok := Diff(r.known, said.Trajectory(then)); ok {
 		return &Divergence{d.ID, d.String()}, nil

@@ -109,11 +109,31 @@ func (w *world) run(t *testing.T, record *trajectories.Record) (*trajectories.Tr
 	t.Helper()
 	rec := &trajectories.Recorder{}
 	var log message.Log = rec
-	cfg := agents.Config{Bus: membus.New(), Clock: time.Now, Model: w, Name: "m", Tools: w.tools()}
 	if record != nil {
-		log, cfg.Record = record.Log(rec), record
+		log = record.Log(rec)
 	}
-	cfg.Log = log
+	err := w.tell(t, log, record)
+	return rec.Trajectory(trajectories.Run{ID: "t1"}), err
+}
+
+// repeat lets the world answer what was recorded again.
+func (w *world) repeat(t *testing.T, record *trajectories.Record) *trajectories.Divergence {
+	t.Helper()
+	d, err := record.Repeat(t.Context(), func(_ context.Context, log message.Log) ([]string, error) {
+		return nil, w.tell(t, log, record)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (w *world) tell(t *testing.T, log message.Log, record *trajectories.Record) error {
+	t.Helper()
+	cfg := agents.Config{Bus: membus.New(), Clock: time.Now, Model: w, Name: "m", Tools: w.tools(), Log: log}
+	if record != nil {
+		cfg.Record = record
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for a, agent := range map[message.Address]agents.Func{"lead": w.lead, "analyst/1": w.analyst, "analyst/2": w.analyst, "critic": w.analyst} {
@@ -122,14 +142,14 @@ func (w *world) run(t *testing.T, record *trajectories.Record) (*trajectories.Tr
 		}
 	}
 	first := message.Envelope{ID: message.Root, From: "user", To: "lead", Kind: "note", Body: json.RawMessage(`{"text":"go"}`)}
-	err := log.Append(ctx, first)
-	if err == nil {
-		var answer message.Envelope
-		if answer, err = cfg.Bus.Request(ctx, first); err == nil {
-			err = log.Append(ctx, answer)
-		}
+	if err := log.Append(ctx, first); err != nil {
+		return err
 	}
-	return rec.Trajectory(trajectories.Run{ID: "t1"}), err
+	answer, err := cfg.Bus.Request(ctx, first)
+	if err != nil {
+		return err
+	}
+	return log.Append(ctx, answer)
 }
 
 // recorded is a run of an unchanged world.

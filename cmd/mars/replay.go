@@ -98,12 +98,13 @@ func (a *app) replay(ctx context.Context, r replaying) (err error) {
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
 	then.Prompts = cmp.Or(r.prompts, then.Prompts)
-	works, err := then.assemble(data, func(string) (model.Model, error) { return silent, nil })
+	works, err := then.assemble(ctx, data, func(string) (model.Model, error) { return silent, nil })
 	if err != nil {
 		return err
 	}
+	defer works.Close()
 	now := st.Manifest()
-	now.Prompts, now.Data = works.prompts, works.data.Manifest().Fingerprint()
+	now.Prompts, now.Data = works.prompts, works.dataDigest()
 	for _, d := range st.Manifest().Differences(now) {
 		a.notef("changed since: %s", d)
 	}
@@ -205,7 +206,12 @@ func done(counts map[trajectories.Status]int) (done, others int) {
 }
 
 func writeReplay(w io.Writer, r replayReport) {
-	for _, d := range r.Diverged {
+	const most = 20
+	for i, d := range r.Diverged {
+		if i == most {
+			fmt.Fprintf(w, "… %s more that differ; --json names all\n", thousands(int64(len(r.Diverged)-most)))
+			break
+		}
 		fmt.Fprintf(w, "%s: %s\n", oneLine(d.Run), oneLine(d.What))
 	}
 	same := r.Replayed - len(r.Diverged)
