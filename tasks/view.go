@@ -44,8 +44,8 @@ type ReviewQuery struct {
 }
 
 // Catalog is the descriptive side of a data set. It is safe for concurrent
-// use, and what it returns must not be changed. It need not cut anything at a moment except reviews: [View] sees to the
-// rest.
+// use, and what it returns must not be changed. It need not cut anything at a
+// moment except reviews: [View] sees to the rest.
 type Catalog interface {
 	// Item and User report false where the id is unknown.
 	Item(ctx context.Context, id string) (Item, bool, error)
