@@ -56,8 +56,8 @@ func (t pathsText) heading(g ego.Group) string {
 	switch {
 	case g.Of == 0 && g.By == ego.ItemCF:
 		return "By Item-CF: no item shares enough users with it."
-	case g.Of == 0 && between:
-		return fmt.Sprintf("By User-CF: none of the %s %s it.", translate.Plural(g.Asked, "nearest user"), t.words.Did())
+	case g.Asked > 0 && g.Of == 0:
+		return fmt.Sprintf("By User-CF: of the %s none %s it.", translate.Plural(g.Asked, "nearest user"), t.words.Did())
 	case g.Of == 0:
 		return "By User-CF: no user shares enough items with this one."
 	case g.By == ego.ItemCF && between:
@@ -65,7 +65,7 @@ func (t pathsText) heading(g ego.Group) string {
 	case g.By == ego.ItemCF:
 		return fmt.Sprintf("The nearest items, by Item-CF, %s:", shown)
 	case between:
-		return fmt.Sprintf("By User-CF: %s of the %s %s it, cosines together %s; shown are %s:", translate.Count(g.Of),
+		return fmt.Sprintf("By User-CF: %s of the %s %s it, cosines together %s; shown: %s.", translate.Count(g.Of),
 			translate.Plural(g.Asked, "nearest user"), t.words.Did(), cosine(g.Score), translate.Count(len(g.Nodes)))
 	case g.By == ego.UserCF:
 		return fmt.Sprintf("The nearest users, by User-CF, %s:", shown)

@@ -62,11 +62,12 @@ type scene struct {
 // one column between the two; around one of them it stands left and right.
 func (e *Ego) layout() scene {
 	var s scene
-	columnX, left, right := 0.0, 0.0, 0.0
+	columnX, left, right, room := 0.0, 0.0, 0.0, float64(cardWidth)
 	between := e.User != "" && e.Item != ""
 	if between {
 		columnX = margin + hubWidth + fan + reach
 		left, right = columnX, columnX
+		room += reach // beside a caption no edge passes
 		s.width = columnX + cardWidth + reach + fan + hubWidth + margin
 	} else {
 		left = margin
@@ -84,7 +85,7 @@ func (e *Ego) layout() scene {
 				x = right
 			}
 		}
-		s.captions = append(s.captions, label{x, y + captionGap - 12, e.caption(g)})
+		s.captions = append(s.captions, label{x, y + captionGap - 12, fit(e.caption(g), room, bold*captionSize)})
 		y += captionGap
 		for _, key := range g.Nodes {
 			n, _ := e.Node(key)

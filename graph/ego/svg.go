@@ -13,6 +13,7 @@ import (
 const (
 	titleSize    = 14
 	hubTitleSize = 15
+	captionSize  = 13
 	smallSize    = 12
 	cardText     = 2*maxRadius + 22
 )
@@ -74,7 +75,7 @@ func (e *Ego) SVG(w io.Writer) error {
 		c.edge(e, l)
 	}
 	for _, l := range s.captions {
-		c.text(l.x, l.y, "caption soft", "", fit(l.text, cardWidth+60, 13))
+		c.text(l.x, l.y, "caption soft", "", l.text)
 	}
 	for _, b := range s.boxes {
 		if b.hub {

@@ -43,30 +43,32 @@ func fit(s string, width, size float64) string {
 	if measure(s, size) <= width {
 		return s
 	}
-	left := width - measure("…", size)
-	for at, r := range s {
-		if left -= advance(r) * size; left < 0 {
-			return strings.TrimRight(s[:at], " ") + "…"
-		}
-	}
-	return s
+	return strings.TrimRight(s[:fitting(s, width-measure("…", size), size)], " ") + "…"
 }
 
-// wrap breaks a text between words into at most so many lines; what does not
-// fit ends in an ellipsis.
+// wrap breaks a text between words, and a word that is too wide for a line
+// anywhere, into at most so many lines; what does not fit ends in an ellipsis.
 func wrap(s string, width, size float64, most int) []string {
 	var lines []string
-	words := strings.Split(s, " ")
-	for len(words) > 0 {
-		n := 1
-		for n < len(words) && measure(strings.Join(words[:n+1], " "), size) <= width {
-			n++
+	for len(lines) < most-1 && measure(s, size) > width {
+		at := fitting(s, width, size)
+		next := at
+		if space := strings.LastIndexByte(s[:min(at+1, len(s))], ' '); space > 0 {
+			at, next = space, space+1
 		}
-		if len(lines) == most-1 {
-			n = len(words)
-		}
-		lines = append(lines, fit(strings.Join(words[:n], " "), width, size))
-		words = words[n:]
+		lines = append(lines, s[:at])
+		s = s[next:]
 	}
-	return lines
+	return append(lines, fit(s, width, size))
+}
+
+// fitting returns the length, in bytes, of the part of a text that is too wide
+// which fits: at least one character and the marks on it.
+func fitting(s string, width, size float64) int {
+	for at, r := range s {
+		if width -= advance(r) * size; width < 0 && at > 0 {
+			return at
+		}
+	}
+	return len(s)
 }

@@ -63,16 +63,16 @@ func (e *Ego) caption(g Group) string {
 		return "Item-CF: none of the user's items goes with it"
 	case between && g.By == ItemCF:
 		return "Item-CF: the user's items that go with it, " + of
+	case g.By == UserCF && (g.Of == 0 && !between || g.Asked == 0 && between):
+		return "User-CF: no user shares enough items with this one"
 	case between && g.By == UserCF && g.Of == 0:
-		return "User-CF: none of the " + count(g.Asked) + " nearest users " + e.verb() + " it"
+		return "User-CF: of the " + plural(g.Asked, "nearest user") + ", none " + e.verb() + " it"
 	case between && g.By == UserCF:
-		return "User-CF: of the " + count(g.Asked) + " nearest users who " + e.verb() + " it, " + of
+		return "User-CF: nearest users who " + e.verb() + " it, " + of + " (" + count(g.Asked) + " asked)"
 	case g.By == ItemCF && g.Of == 0:
-		return "No item shares enough users with it"
+		return "Item-CF: no item shares enough users with it"
 	case g.By == ItemCF:
 		return "Nearest items, " + of
-	case g.By == UserCF && g.Of == 0:
-		return "No user shares enough items with this one"
 	case g.By == UserCF:
 		return "Nearest users, " + of
 	case g.By == History:
@@ -121,10 +121,22 @@ func (e *Ego) describe() string {
 	return b.String()
 }
 
+// maxMarks is how many marks on one character are shown: more run into the
+// lines above and below.
+const maxMarks = 3
+
 // legible makes a foreign text one line that shows what it is: what cannot be
 // seen, or turns the writing direction, is a space.
 func legible(s string) string {
+	marks := 0
 	s = strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Mn, unicode.Me) {
+			if marks++; marks > maxMarks {
+				return -1
+			}
+			return r
+		}
+		marks = 0
 		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point) {
 			return ' '
 		}
