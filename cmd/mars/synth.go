@@ -35,6 +35,7 @@ type synthesis struct {
 	limit       int
 	durable     string
 	dryRun      bool
+	stored      string
 }
 
 // synthReport is what it came to.
@@ -60,6 +61,7 @@ it stopped, and pays for nothing that is recorded. Runs that failed are tried
 again from what they had recorded.`),
 		Example: `  mars synth --data data/ml --tasks tasks.jsonl --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model builtin:weights.json --out fitted.db
+  mars synth --data data/ml --tasks late.jsonl --stored evidence-20160808T065024Z.db --out stored.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --concurrency 16 --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --model-for ranker=openai:gpt-4.1 --dry-run --out run.db`,
 		Args: exactly(),
@@ -76,6 +78,7 @@ again from what they had recorded.`),
 	f.Int64Var(&s.seed, "seed", 42, "seed of all that is drawn; each task gets its own from it")
 	f.Float64Var(&s.temperature, "temperature", -1, "temperature of replies; the provider's own if not given")
 	f.IntVar(&s.maxTokens, "max-tokens", 0, "tokens of one reply at most; the provider's own if 0")
+	f.StringVar(&s.stored, "stored", "", storedHelp)
 	f.IntVar(&s.concurrency, "concurrency", 4, "tasks at work at once")
 	f.IntVar(&s.limit, "limit", 0, "work on the first N tasks only; 0 is all")
 	f.StringVar(&s.durable, "durable", "batch", "batch: a crash repays the calls since the last commit; step: wait for the disk at each paid step")
@@ -101,8 +104,12 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return err
 	}
 	defer data.Close()
-	works, err := setup.assemble(data, func(spec string) (model.Model, error) { return s.open(spec, list) })
+	works, err := setup.assemble(ctx, data, func(spec string) (model.Model, error) { return s.open(spec, list) })
 	if err != nil {
+		return err
+	}
+	defer works.Close()
+	if err := works.admits(list); err != nil {
 		return err
 	}
 	if s.dryRun {
@@ -144,7 +151,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 
 // setup turns the flags into what runs are made with.
 func (s *synthesis) setup(c *cobra.Command) (setup, error) {
-	out := setup{Data: s.data, Prompts: s.team.prompts, Model: s.model, Seed: s.seed}
+	out := setup{Data: s.data, Prompts: s.team.prompts, Model: s.model, Seed: s.seed, Stored: s.stored}
 	switch {
 	case s.concurrency < 1:
 		return out, usagef("--concurrency is %d: want 1 or more", s.concurrency)

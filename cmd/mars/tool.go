@@ -22,6 +22,7 @@ import (
 	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/tools/catalog"
 	"github.com/mars-rec/mars/tools/cf"
+	"github.com/mars-rec/mars/tools/stored"
 	"github.com/mars-rec/mars/tools/translate"
 )
 
@@ -33,7 +34,7 @@ func toolbox(format string) []tools.Named {
 }
 
 // toolFlags say what a tool sees.
-type toolFlags struct{ data, asOf, user, task string }
+type toolFlags struct{ data, asOf, user, task, stored string }
 
 func toolCommand(a *app) *cobra.Command {
 	var f toolFlags
@@ -45,7 +46,8 @@ Call one tool as an agent would, with arguments as a JSON object, on the data as
 of a moment. Without a name: list the tools and what they take.
 
 A tool sees only what happened strictly before the moment. With --task it sees
-what the agents see that work on that task: its moment, user and candidates.`),
+what the agents see that work on that task: its moment, user and candidates. With --stored it is
+answered as of the moment of the stored evidence, which must not be later.`),
 		Example: `  mars tool
   mars tool item_cf '{"item":"318","k":20}' --data data/ml --as-of 2018-01-01T00:00:00Z --json
   mars tool user_profile --data data/ml --user 42
@@ -67,6 +69,7 @@ what the agents see that work on that task: its moment, user and candidates.`),
 	c.Flags().StringVar(&f.asOf, "as-of", "", "moment: 2018-01-31, a time in RFC 3339, or a quantile of the log as q80 (default: after the last interaction)")
 	c.Flags().StringVar(&f.user, "user", "", "user that the tool is called for")
 	c.Flags().StringVar(&f.task, "task", "", "task that the tool is called for: TASKS#ID")
+	c.Flags().StringVar(&f.stored, "stored", "", storedHelp)
 	return c
 }
 
@@ -88,7 +91,15 @@ func (a *app) callTool(c *cobra.Command, f toolFlags, name, arguments string) (e
 	if err != nil {
 		return err
 	}
-	set, err := tools.Open(view, toolbox(d.Manifest().Recipe.Format)...)
+	named := toolbox(d.Manifest().Recipe.Format)
+	if f.stored != "" {
+		var s *stored.Store
+		if s, named, err = openStored(c.Context(), d, f.stored); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+	}
+	set, err := tools.Open(view, named...)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tools/stored"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
 )
@@ -28,6 +29,7 @@ type setup struct {
 	Model    string            `json:"model"`
 	Seed     int64             `json:"seed"`
 	Sampling model.Sampling    `json:"sampling,omitzero"`
+	Stored   string            `json:"stored,omitempty"` // file of stored evidence: a path, or a name in the data set's directory
 }
 
 // open opens the data set that the runs were made with, or the one at dir if
@@ -41,11 +43,41 @@ func (s setup) open(dir string) (*datasets.Dataset, error) {
 type works struct {
 	*orchestrator.Orchestrator
 	data    *datasets.Dataset
-	prompts string // their digest
+	stored  *stored.Store // nil: none
+	prompts string        // their digest
+}
+
+// Close releases what assemble opened.
+func (w *works) Close() error {
+	if w.stored == nil {
+		return nil
+	}
+	return w.stored.Close()
+}
+
+// dataDigest identifies what tools answer from.
+func (w *works) dataDigest() string {
+	digest := w.data.Manifest().Fingerprint()
+	if w.stored != nil {
+		digest += " with evidence " + w.stored.Header().Content
+	}
+	return digest
 }
 
 // assemble wires the team to the data, to its tools and to its models.
-func (s setup) assemble(data *datasets.Dataset, open func(spec string) (model.Model, error)) (*works, error) {
+func (s setup) assemble(ctx context.Context, data *datasets.Dataset, open func(spec string) (model.Model, error)) (_ *works, err error) {
+	w := &works{data: data}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	named := toolbox(data.Manifest().Recipe.Format)
+	if s.Stored != "" {
+		if w.stored, named, err = openStored(ctx, data, s.Stored); err != nil {
+			return nil, err
+		}
+	}
 	flags := teamFlags{prompts: s.Prompts}
 	book, err := flags.book()
 	if err != nil {
@@ -53,7 +85,7 @@ func (s setup) assemble(data *datasets.Dataset, open func(spec string) (model.Mo
 	}
 	cfg := orchestrator.Config{
 		Team: s.Team, Source: data, Cast: book.Cast,
-		Tools:    toolbox(data.Manifest().Recipe.Format),
+		Tools:    named,
 		Models:   map[string]orchestrator.Model{},
 		Seed:     s.Seed,
 		Sampling: s.Sampling,
@@ -66,7 +98,6 @@ func (s setup) assemble(data *datasets.Dataset, open func(spec string) (model.Mo
 		cfg.Models[spec] = orchestrator.Model{Name: spec, Model: m}
 	}
 	cfg.Model = cfg.Models[s.Model]
-	w := &works{data: data}
 	if w.prompts, err = book.Digest(); err != nil {
 		return nil, err
 	}
@@ -88,7 +119,7 @@ func (s setup) models() map[string][]string {
 
 // manifest says what runs made with the setup have in common.
 func (s setup) manifest(w *works) (trajectories.Manifest, error) {
-	m := trajectories.Manifest{Prompts: w.prompts, Models: map[string]string{}, Seed: s.Seed, Data: w.data.Manifest().Fingerprint()}
+	m := trajectories.Manifest{Prompts: w.prompts, Models: map[string]string{}, Seed: s.Seed, Data: w.dataDigest()}
 	for spec, roles := range s.models() {
 		name := spec
 		if path, ok := strings.CutPrefix(spec, "builtin:"); ok { // other weights in the same file are another model
@@ -119,6 +150,11 @@ func (s setup) manifest(w *works) (trajectories.Manifest, error) {
 	}
 	if s.Prompts != "" {
 		if s.Prompts, err = filepath.Abs(s.Prompts); err != nil {
+			return m, err
+		}
+	}
+	if s.Stored != "" {
+		if s.Stored, err = storedName(w.data, s.Stored); err != nil {
 			return m, err
 		}
 	}
