@@ -84,10 +84,36 @@ func (d *Dataset) Catalog() tasks.Catalog { return d.catalog }
 // View implements [tasks.Source]: the data strictly before the task's moment.
 // The task must be of this data set.
 func (d *Dataset) View(task tasks.Task) (tasks.View, error) {
-	if task.Dataset != d.manifest.Name {
-		return tasks.View{}, fmt.Errorf("task %s is of data set %q, not of %q (%s)", task.ID, task.Dataset, d.manifest.Name, d.dir)
+	if err := d.own(task); err != nil {
+		return tasks.View{}, err
 	}
 	return tasks.NewView(task, d.graph.At(task.AsOf), d.catalog)
+}
+
+func (d *Dataset) own(task tasks.Task) error {
+	if task.Dataset != d.manifest.Name {
+		return fmt.Errorf("task %s is of data set %q, not of %q (%s)", task.ID, task.Dataset, d.manifest.Name, d.dir)
+	}
+	return nil
+}
+
+// CheckTask reports why the data set cannot be asked about a task, if so: it is
+// of another data set, or its user or a candidate is not in this one.
+func (d *Dataset) CheckTask(ctx context.Context, task tasks.Task) error {
+	if err := errors.Join(task.Check(), d.own(task)); err != nil {
+		return err
+	}
+	if _, ok := d.graph.At(d.graph.End()).User(task.User); !ok {
+		if _, ok, err := d.catalog.User(ctx, task.User); err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("task %s: the data set %s has no user %q", task.ID, d.dir, task.User))
+		}
+	}
+	for _, id := range task.Candidates {
+		if _, ok, err := d.catalog.Item(ctx, id); err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("task %s: the data set %s has no item %q", task.ID, d.dir, id))
+		}
+	}
+	return nil
 }
 
 // Verify reads both files and compares them with the manifest.

@@ -217,3 +217,26 @@ func FuzzReadManifest(f *testing.F) {
 		}
 	})
 }
+
+// TestCheckTask refuses tasks that the data set knows nothing of.
+func TestCheckTask(t *testing.T) {
+	d := imported(t, broad())
+	good := tasks.Task{ID: "t", Dataset: d.Manifest().Name, User: "u0", AsOf: time.Unix(9, 0), Candidates: []string{"i1", "i4999"}}
+	for _, c := range []struct {
+		want   string
+		change func(*tasks.Task)
+	}{
+		{"", func(*tasks.Task) {}},
+		{`is of data set "other"`, func(t *tasks.Task) { t.Dataset = "other" }},
+		{`has no user "nobody"`, func(t *tasks.Task) { t.User = "nobody" }},
+		{`has no item "nothing"`, func(t *tasks.Task) { t.Candidates = []string{"i1", "nothing"} }},
+		{"has no as_of", func(t *tasks.Task) { t.AsOf = time.Time{} }},
+	} {
+		task := good
+		c.change(&task)
+		err := d.CheckTask(t.Context(), task)
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%+v: %v, want %q", task, err, c.want)
+		}
+	}
+}
