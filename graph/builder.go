@@ -156,22 +156,28 @@ func (b *builder) relabel() {
 
 // byPopularity renumbers a side and returns the new numbers by the old ones.
 func (s *side) byPopularity() []uint32 {
-	kept := make([]uint32, 0, len(s.sorted)) // positions
-	for p, number := range s.sorted {
-		if s.degrees[number] > 0 {
-			kept = append(kept, uint32(p))
+	most := uint32(0)
+	for _, d := range s.degrees {
+		most = max(most, d)
+	}
+	// A sort by counting: next[d] is the next number for a degree of d.
+	next := make([]uint32, int(most)+2)
+	for _, d := range s.degrees {
+		next[d]++
+	}
+	sum := uint32(0)
+	for d := most; d > 0; d-- {
+		next[d], sum = sum, sum+next[d]
+	}
+	to := make([]uint32, len(s.degrees))
+	degrees := make([]uint32, sum)
+	for _, old := range s.sorted {
+		if d := s.degrees[old]; d > 0 {
+			to[old], degrees[next[d]] = next[d], d
+			next[d]++
 		}
 	}
-	slices.SortStableFunc(kept, func(a, b uint32) int {
-		return cmp.Compare(s.degrees[s.sorted[b]], s.degrees[s.sorted[a]])
-	})
-	to := make([]uint32, len(s.degrees))
-	degrees := make([]uint32, len(kept))
-	for n, p := range kept {
-		old := s.sorted[p]
-		to[old], degrees[n] = uint32(n), s.degrees[old]
-	}
-	ids, sorted := make([]string, 0, len(kept)), make([]uint32, 0, len(kept))
+	ids, sorted := make([]string, 0, len(degrees)), make([]uint32, 0, len(degrees))
 	for p, old := range s.sorted {
 		if s.degrees[old] > 0 {
 			ids, sorted = append(ids, s.ids[p]), append(sorted, to[old])
