@@ -60,10 +60,11 @@ var rooms = map[string]room{
 	"orchestrator": {may: []string{"agents.", "message.", "message/membus", "message/phase", "model.", "tools.", "tasks."},
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 
-	"trajectories":        {may: []string{"message.", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/store":  {may: []string{"message.", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/reward": {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
-	"trajectories/export": {may: []string{"message.", "message/phase", "model.", "trajectories.", "trajectories/reward", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
+	"trajectories":           {may: []string{"message.", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/store":     {may: []string{"message.", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/reward":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
+	"trajectories/tokenizer": {},
+	"trajectories/export":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "trajectories/reward", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
 	"star/environment": {may: []string{"model.", "tools.", "tasks.", "tasks/gold", "trajectories.", "trajectories/reward"}, never: []string{"agents", "orchestrator"}},
 	"star/environment/environmenttest": {may: []string{"message/phase", "model.", "tools", "tasks.", "tasks/gold", "tasks/taskstest", "star/environment."},

@@ -3,7 +3,8 @@ package tokenizer
 // trie finds added tokens in a text: the first that stands there, and of those
 // that start at the same byte the longest.
 type trie struct {
-	nodes []node // the first is the root
+	nodes  []node    // the first is the root
+	starts [256]bool // bytes that some token starts with
 }
 
 // node is a place in the trie; id is -1 where no token ends.
@@ -14,8 +15,10 @@ type node struct {
 
 func newTrie() *trie { return &trie{nodes: []node{{id: -1}}} }
 
+// add puts a token into the trie. It is not empty.
 func (t *trie) add(token string, id int32) {
 	at := int32(0)
+	t.starts[token[0]] = true
 	for i := range len(token) {
 		next, ok := t.nodes[at].next[token[i]]
 		if !ok {
@@ -35,28 +38,21 @@ func (t *trie) add(token string, id int32) {
 // between them, in order. Empty pieces are left out.
 func (t *trie) cut(text string, f func(from, to int, id int32)) {
 	from := 0
-	if root := t.nodes[0].next; len(root) > 0 {
-		var starts [256]bool
-		for c := range root {
-			starts[c] = true
+	for i := 0; i < len(text) && len(t.nodes) > 1; {
+		length, id := 0, int32(0)
+		if t.starts[text[i]] {
+			length, id = t.longest(text[i:])
 		}
-		for i := 0; i < len(text); {
-			if !starts[text[i]] {
-				i++
-				continue
-			}
-			length, id := t.longest(text[i:])
-			if length == 0 {
-				i++
-				continue
-			}
-			if from < i {
-				f(from, i, -1)
-			}
-			f(i, i+length, id)
-			i += length
-			from = i
+		if length == 0 {
+			i++
+			continue
 		}
+		if from < i {
+			f(from, i, -1)
+		}
+		f(i, i+length, id)
+		i += length
+		from = i
 	}
 	if from < len(text) {
 		f(from, len(text), -1)

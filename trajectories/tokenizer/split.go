@@ -13,8 +13,8 @@ type splitter interface {
 	split(s string, yield func(from, to int))
 }
 
-// patterns that the scanner knows: Qwen's (from Qwen 1.5 on), and Llama 3's,
-// which is the same but for runs of up to three digits.
+// The patterns that [words] knows are Qwen's, and Llama 3's, which differs in
+// runs of up to three digits. That of GPT-2 is the one that ByteLevel means.
 const (
 	qwenPattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	llamaPattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
@@ -29,9 +29,9 @@ const maxPattern = 4096
 func newSplitter(pattern string) (splitter, error) {
 	switch {
 	case pattern == qwenPattern:
-		return words{digits: 1}, nil
+		return newWords(1), nil
 	case pattern == llamaPattern:
-		return words{digits: 3}, nil
+		return newWords(3), nil
 	case len(pattern) > maxPattern:
 		return nil, fmt.Errorf("a pattern of %d bytes: at most %d", len(pattern), maxPattern)
 	}

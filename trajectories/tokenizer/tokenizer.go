@@ -2,12 +2,12 @@
 // a tokenizer.json, the file that every model on Hugging Face carries, and cuts
 // texts as the Python and Rust library does: the same ids, in the same order.
 //
-//	text      Emma, c02:7<|im_end|>
-//	added     [Emma, c02:7] [<|im_end|>]             tokens that stand for themselves
+//	text      Emma leads.<|im_end|>
+//	added     [Emma leads.] [<|im_end|>]     tokens that stand for themselves
 //	normal    NFC, where the file asks for it
-//	split     [Emma] [,] [ c] [0] [2] [:] [7]        by the pattern of the file
-//	merge     each piece on its own, byte pairs first to last learnt
-//	tokens    {36, 0, 2} {1745, 2, 4} ...            id, first byte, byte after the last
+//	split     [Emma] [ leads] [.]            by the pattern of the file
+//	merge     [Emm a] [ lead s] [.]          byte pairs, in the order they were learnt
+//	tokens    {355, 0, 3} {64, 3, 4} ...     id, first byte, the byte after the last
 //
 // Read are byte-level BPE tokenizers: those of Qwen, Llama 3, GPT-2 and most
 // others since. Another kind, or a setting that would give other ids than
@@ -140,6 +140,11 @@ func (t *Tokenizer) pieces(s string, level, base int, emit func(id int32, start,
 		t.splits[level].split(s, func(from, to int) { t.pieces(s[from:to], level+1, base+from, emit) })
 		return
 	}
+	t.merge(s, base, emit)
+}
+
+// merge calls emit for the tokens of a piece.
+func (t *Tokenizer) merge(s string, base int, emit func(id int32, start, end int)) {
 	ids, ok := t.cache.get(s)
 	if !ok {
 		ids = t.merges.encode(s)

@@ -16,7 +16,18 @@ import (
 //	\s*[\r\n]+                       white space up to its last line end
 //	\s+(?!\S)                        white space, but for the last before a word
 //	\s+
-type words struct{ digits int }
+type words struct {
+	digits int
+	ascii  *[utf8.RuneSelf]class
+}
+
+func newWords(digits int) words {
+	w := words{digits, new([utf8.RuneSelf]class)}
+	for r := range w.ascii {
+		w.ascii[r] = classOf(rune(r))
+	}
+	return w
+}
 
 // split implements [splitter].
 func (w words) split(s string, yield func(from, to int)) {
@@ -38,14 +49,6 @@ const (
 	lineEnd
 )
 
-// classes of ASCII.
-var classes = func() (t [utf8.RuneSelf]class) {
-	for r := range rune(utf8.RuneSelf) {
-		t[r] = classOf(r)
-	}
-	return t
-}()
-
 func classOf(r rune) class {
 	switch {
 	case r == '\r' || r == '\n':
@@ -62,12 +65,12 @@ func classOf(r rune) class {
 
 // at returns the class of the first character and its size in bytes; 0: there
 // is none.
-func at(s string) (class, int) {
+func (w words) at(s string) (class, int) {
 	if s == "" {
 		return sign, 0
 	}
 	if c := s[0]; c < utf8.RuneSelf {
-		return classes[c], 1
+		return w.ascii[c], 1
 	}
 	r, size := utf8.DecodeRuneInString(s)
 	return classOf(r), size
@@ -78,8 +81,8 @@ func (w words) next(s string) int {
 	if n := ending(s); n > 0 {
 		return n
 	}
-	first, size := at(s)
-	second, _ := at(s[size:])
+	first, size := w.at(s)
+	second, _ := w.at(s[size:])
 	switch {
 	case first == letter:
 		return size + w.run(s[size:], letter)
@@ -88,7 +91,7 @@ func (w words) next(s string) int {
 	case first == number:
 		n := size
 		for i := 1; i < w.digits; i++ {
-			c, size := at(s[n:])
+			c, size := w.at(s[n:])
 			if c != number {
 				break
 			}
@@ -100,14 +103,14 @@ func (w words) next(s string) int {
 	case s[0] == ' ' && second == sign && len(s) > 1:
 		return w.signs(s, 1)
 	}
-	return white(s)
+	return w.white(s)
 }
 
 // run returns the length of a run of a class.
-func (words) run(s string, want class) int {
+func (w words) run(s string, want class) int {
 	n := 0
 	for {
-		c, size := at(s[n:])
+		c, size := w.at(s[n:])
 		if c != want || size == 0 {
 			return n
 		}
@@ -122,10 +125,10 @@ func (w words) signs(s string, n int) int {
 }
 
 // white returns the length of the first piece of a run of white space.
-func white(s string) int {
+func (w words) white(s string) int {
 	n, last, ends := 0, 0, 0 // of the run; where its last character starts; after its last line end
 	for n < len(s) {
-		c, size := at(s[n:])
+		c, size := w.at(s[n:])
 		if c != space && c != lineEnd {
 			break
 		}
