@@ -85,7 +85,7 @@ func (a *app) evaluate(ctx context.Context, paths []string, e evaluation) (evalR
 		return report, err
 	}
 	var cases []gold.Case
-	var first setup
+	var first recorded
 	var systems []eval.System
 	for i, path := range paths {
 		run, err := readRun(ctx, path, e.scenario)
@@ -93,10 +93,13 @@ func (a *app) evaluate(ctx context.Context, paths []string, e evaluation) (evalR
 			return report, err
 		}
 		if i == 0 {
-			first = run.setup
+			first = run
 			if cases, err = pair(run.tasks, golds, e.gold); err != nil {
 				return report, err
 			}
+		}
+		if run.data != first.data {
+			return report, hinted(fmt.Errorf("%s and %s were made with different data sets", paths[0], path), "measure them apart")
 		}
 		name := "teacher (" + run.setup.Model + ")"
 		if len(paths) > 1 {
@@ -106,11 +109,15 @@ func (a *app) evaluate(ctx context.Context, paths []string, e evaluation) (evalR
 		report.Runs = append(report.Runs, evalRun{path, run.setup.Model, run.unanswered(cases)})
 	}
 	if e.baselines || e.weights != "" {
-		data, err := first.open(e.data)
+		data, err := first.setup.open(e.data)
 		if err != nil {
 			return report, err
 		}
 		defer data.Close()
+		if data.Manifest().Fingerprint() != first.data {
+			return report, hinted(fmt.Errorf("%s was not made with the data set %s as it is now", paths[0], data.Dir()),
+				"--data names the data set that it was made with")
+		}
 		controls, err := e.controls(ctx, data, cases)
 		if err != nil {
 			return report, err
@@ -124,6 +131,7 @@ func (a *app) evaluate(ctx context.Context, paths []string, e evaluation) (evalR
 // recorded is what a run store says of its tasks.
 type recorded struct {
 	setup    setup
+	data     string // the data set's fingerprint
 	tasks    []tasks.Task
 	rankings map[string][]string // of the runs that are done, by task
 }
@@ -150,6 +158,7 @@ func readRun(ctx context.Context, path, scenario string) (recorded, error) {
 	if r.setup, err = setupOf(st); err != nil {
 		return r, err
 	}
+	r.data = fingerprintOf(st)
 	for run, err := range st.Runs(ctx) {
 		if err != nil {
 			return r, err
@@ -172,13 +181,9 @@ func readRun(ctx context.Context, path, scenario string) (recorded, error) {
 func pair(list []tasks.Task, golds map[string]gold.Gold, path string) ([]gold.Case, error) {
 	cases := make([]gold.Case, len(list))
 	for i, t := range list {
-		g, ok := golds[t.ID]
-		if !ok {
-			return nil, noGold(path, t.ID)
-		}
-		cases[i] = gold.Case{Task: t, Gold: g}
-		if err := cases[i].Check(); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+		var err error
+		if cases[i], err = caseOf(t, golds, path); err != nil {
+			return nil, err
 		}
 	}
 	return cases, nil

@@ -104,11 +104,9 @@ func groups(ctx context.Context, st *store.Store, path string, golds map[string]
 		for t, err := range st.Trajectories(ctx) {
 			var g export.Group
 			if err == nil {
-				found, ok := golds[t.Run.ID]
-				if !ok {
-					err = noGold(path, t.Run.ID)
-				}
-				g = export.Group{Gold: found, Runs: []*trajectories.Trajectory{t}}
+				var c gold.Case
+				c, err = caseOf(t.Run.Task, golds, path)
+				g = export.Group{Gold: c.Gold, Runs: []*trajectories.Trajectory{t}}
 			}
 			if !yield(g, err) || err != nil {
 				return

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
+	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories/store"
@@ -47,9 +49,28 @@ func readGold(path string) (map[string]gold.Gold, error) {
 	return golds, hinted(err, "mars tasks makes it, beside the tasks")
 }
 
-// noGold says that the gold file is not that of the runs.
-func noGold(path, run string) error {
-	return hinted(fmt.Errorf("%s has no gold for the task %s", path, run), "give the gold file that was made with the run's tasks")
+// caseOf puts a task beside its gold, which was read from path.
+func caseOf(t tasks.Task, golds map[string]gold.Gold, path string) (gold.Case, error) {
+	g, ok := golds[t.ID]
+	c := gold.Case{Task: t, Gold: g}
+	err := c.Check()
+	if !ok {
+		err = fmt.Errorf("there is no gold for the task %s", t.ID)
+	}
+	if err != nil {
+		return c, hinted(fmt.Errorf("%s: %w", path, err), "give the gold file that was made with the run's tasks")
+	}
+	return c, nil
+}
+
+// goldBeside returns the gold file that was made with a task file, if its
+// recipe tells, and a name to fill in if not.
+func goldBeside(tasksPath string) string {
+	recipe, err := gold.ReadRecipe(tasksPath)
+	if err != nil {
+		return "GOLD"
+	}
+	return filepath.Join(filepath.Dir(tasksPath), recipe.Gold.File)
 }
 
 // fileDigest is the SHA-256 of a file, in hex.

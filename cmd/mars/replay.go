@@ -112,6 +112,9 @@ func (a *app) replay(ctx context.Context, r replaying) (err error) {
 	if err != nil {
 		return storeError(err)
 	}
+	if report.Replayed == 0 {
+		return hinted(fmt.Errorf("%s has no run that is done", r.path), "mars synth goes on with it")
+	}
 	if err := a.print(report, func(w io.Writer) { writeReplay(w, report) }); err != nil {
 		return err
 	}

@@ -86,11 +86,11 @@ func (a *app) score(ctx context.Context, path, goldPath string, golds map[string
 	const batch = 256
 	var scores []trajectories.Score
 	judge := func(ctx context.Context, t *trajectories.Trajectory) (trajectories.Score, error) {
-		g, ok := golds[t.Run.ID]
-		if !ok {
-			return trajectories.Score{}, noGold(goldPath, t.Run.ID)
+		c, err := caseOf(t.Run.Task, golds, goldPath)
+		if err != nil {
+			return trajectories.Score{}, err
 		}
-		return reward.Paper(ctx, t, g)
+		return reward.Paper(ctx, t, c.Gold)
 	}
 	for s, err := range store.Walk(ctx, st, runtime.GOMAXPROCS(0), judge) {
 		if err != nil {

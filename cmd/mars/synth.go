@@ -35,6 +35,7 @@ type synthesis struct {
 	limit       int
 	durable     string
 	dryRun      bool
+	patience    int
 	stored      string
 }
 
@@ -82,6 +83,7 @@ again from what they had recorded.`),
 	f.IntVar(&s.concurrency, "concurrency", 4, "tasks at work at once")
 	f.IntVar(&s.limit, "limit", 0, "work on the first N tasks only; 0 is all")
 	f.StringVar(&s.durable, "durable", "batch", "batch: a crash repays the calls since the last commit; step: wait for the disk at each paid step")
+	f.IntVar(&s.patience, "max-failures", 10, "stop when so many runs fail in a row; 0 is never")
 	f.BoolVar(&s.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	return c
 }
@@ -104,6 +106,11 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return err
 	}
 	defer data.Close()
+	for _, t := range list {
+		if err := data.CheckTask(ctx, t); err != nil {
+			return hinted(&fault{err: fmt.Errorf("%s: %w", s.tasks, err), kind: "usage"}, "mars tasks --data %s makes tasks of this data set", s.data)
+		}
+	}
 	works, err := setup.assemble(ctx, data, func(spec string) (model.Model, error) { return s.open(spec, list) })
 	if err != nil {
 		return err
@@ -130,6 +137,9 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if e := st.Close(); err == nil {
 		err = e
 	}
+	if errors.Is(err, orchestrator.ErrGivenUp) {
+		return hinted(err, "mars inspect %s shows their causes; the same command goes on when they are gone", s.out)
+	}
 	if err != nil {
 		return err
 	}
@@ -145,7 +155,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return hinted(fmt.Errorf("%s of %s runs failed", thousands(int64(report.Totals.Failed)), thousands(int64(report.Tasks))),
 			"mars inspect %s shows their causes; the same command tries them again", s.out)
 	}
-	a.next("mars inspect %[1]s, mars replay %[1]s, mars eval %[1]s --gold gold.jsonl --baselines", s.out)
+	a.next("mars inspect %[1]s, mars replay %[1]s, mars eval %[1]s --gold %[2]s --baselines", s.out, goldBeside(s.tasks))
 	return nil
 }
 
@@ -157,8 +167,8 @@ func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 		return out, usagef("--concurrency is %d: want 1 or more", s.concurrency)
 	case s.durable != "batch" && s.durable != "step":
 		return out, usagef("--durable is %q: want batch or step", s.durable)
-	case s.limit < 0 || s.maxTokens < 0:
-		return out, usagef("--limit and --max-tokens cannot be negative")
+	case s.limit < 0 || s.maxTokens < 0 || s.patience < 0:
+		return out, usagef("--limit, --max-tokens and --max-failures cannot be negative")
 	}
 	if c.Flags().Changed("temperature") {
 		if s.temperature < 0 {
@@ -207,6 +217,9 @@ func (s *synthesis) list() ([]tasks.Task, error) {
 
 // open opens a model, and asks it whether it may work on the tasks.
 func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
+	if s.dryRun && !strings.HasPrefix(spec, "builtin") {
+		return silent, nil // nothing is called, so no key is needed
+	}
 	m, check, err := s.models.open(spec)
 	if err != nil || check == nil {
 		return m, err
@@ -276,6 +289,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	failed, tokens := 0, 0
 	totals, err := w.Batch(ctx, each(list), ledger{st}, orchestrator.BatchConfig{
 		Concurrency: s.concurrency,
+		Patience:    s.patience,
 		Drain:       drain,
 		Progress: func(e orchestrator.Event) {
 			tokens += e.Usage.InputTokens + e.Usage.OutputTokens

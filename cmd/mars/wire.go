@@ -59,9 +59,18 @@ func (w *works) Close() error {
 func (w *works) dataDigest() string {
 	digest := w.data.Manifest().Fingerprint()
 	if w.stored != nil {
-		digest += " with evidence " + w.stored.Header().Content
+		digest += withEvidence + w.stored.Header().Content
 	}
 	return digest
+}
+
+const withEvidence = " with evidence "
+
+// fingerprintOf returns the fingerprint of the data set that a store's runs
+// were made with.
+func fingerprintOf(st *store.Store) string {
+	fingerprint, _, _ := strings.Cut(st.Manifest().Data, withEvidence)
+	return fingerprint
 }
 
 // assemble wires the team to the data, to its tools and to its models.

@@ -33,6 +33,19 @@ type Digest struct {
 	SHA256 string `json:"sha256"`
 }
 
+// ReadRecipe reads the recipe that lies beside a task file.
+func ReadRecipe(tasksPath string) (Recipe, error) {
+	var r Recipe
+	b, err := os.ReadFile(recipePath(tasksPath))
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil {
+		return Recipe{}, fmt.Errorf("recipe of %s: %w", tasksPath, err)
+	}
+	return r, nil
+}
+
 // recipePath returns where the recipe of a task file lies: beside it.
 func recipePath(tasksPath string) string { return tasksPath + ".recipe.json" }
 
