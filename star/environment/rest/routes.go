@@ -1,0 +1,233 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/star/environment"
+	"github.com/mars-rec/mars/tasks"
+)
+
+type service struct{ *environment.Environment }
+
+// tool is a tool as chat APIs tell of it.
+type tool struct {
+	Type     string         `json:"type"`
+	Function model.ToolSpec `json:"function"`
+}
+
+type toolList struct {
+	Tools []tool `json:"tools" jsonschema:"in the order of the training rows"`
+}
+
+type taskList struct {
+	Total int          `json:"total" jsonschema:"tasks that there are"`
+	Tasks []tasks.Task `json:"tasks"`
+}
+
+type wanted struct {
+	Task  string `json:"task,omitempty" jsonschema:"id of a task"`
+	Index *int   `json:"index,omitempty" jsonschema:"in its place: the task's place in the list, from 0"`
+}
+
+type begun struct {
+	Session     string `json:"session" jsonschema:"id; whoever has it has the session"`
+	Task        string `json:"task"`
+	Messages    []turn `json:"messages" jsonschema:"system and user: the prompt, as in the training rows"`
+	Tools       []tool `json:"tools"`
+	IdleSeconds int    `json:"idle_seconds" jsonschema:"after which the session is gone if it is not used"`
+}
+
+type asked struct {
+	Name      string    `json:"name" jsonschema:"of the tool"`
+	Arguments arguments `json:"arguments,omitempty" jsonschema:"an object, or its JSON in a string"`
+}
+
+type answered struct {
+	Content string `json:"content" jsonschema:"what the student reads; a mistake in the call begins with error:"`
+}
+
+type stepped struct {
+	Message turn `json:"message" jsonschema:"the assistant's, with its tool calls; without any it is the answer"`
+}
+
+type outcome struct {
+	Finished bool               `json:"finished"`
+	Reward   *float64           `json:"reward,omitempty" jsonschema:"the paper's: format plus outcome; left out before the end and where there is no gold"`
+	Parts    map[string]float64 `json:"parts,omitempty" jsonschema:"format (+1 or -1) and outcome (0 to 1)"`
+	Note     string             `json:"note,omitempty" jsonschema:"what is wrong with the form, if anything"`
+}
+
+type heard struct {
+	Messages []turn `json:"messages" jsonschema:"the tools' answers, one for each call"`
+	outcome
+}
+
+type said struct {
+	Text     *string `json:"text,omitempty" jsonschema:"the student's last words; all that it said, if tools were called by call"`
+	Messages []turn  `json:"messages,omitempty" jsonschema:"in its place: the whole conversation, with or without the prompt"`
+}
+
+type state struct {
+	Session string `json:"session"`
+	Task    string `json:"task"`
+	outcome
+}
+
+type health struct {
+	Status string `json:"status"`
+}
+
+// routes is the table.
+func (s *service) routes() ([]route, error) {
+	var all []route
+	var failed error
+	add := func(r route, err error) *route {
+		all, failed = append(all, r), errors.Join(failed, err)
+		return &all[len(all)-1]
+	}
+	add(at("GET", "/health", "health", "Say that the server is up", func(request, none) (health, error) { return health{"ok"}, nil })).open = true
+	add(at("GET", "/v1/tools", "tools", "What the student is told of the tools", s.tools))
+	add(at("GET", "/v1/tasks", "tasks", "The tasks", s.tasks)).query =
+		[]parameter{{"offset", "place of the first task, from 0"}, {"limit", "how many; 100 if not given, 1000 at most"}}
+	add(at("POST", "/v1/sessions", "begin", "Begin a session on a task: its prompt and tools", s.begin)).status = http.StatusCreated
+	add(at("GET", "/v1/sessions/{id}", "state", "How far a session is", s.state))
+	add(at("POST", "/v1/sessions/{id}/call", "call", "Call one tool", s.call))
+	add(at("POST", "/v1/sessions/{id}/step", "step", "Take a whole message of the student's: make its calls, or end with it", s.step))
+	add(at("POST", "/v1/sessions/{id}/answer", "answer", "End the session: the reward", s.answer))
+	add(at("DELETE", "/v1/sessions/{id}", "end", "Forget a session", s.forget)).status = http.StatusNoContent
+	return all, failed
+}
+
+func (s *service) specs() []tool {
+	list := []tool{}
+	for _, spec := range s.Tools() {
+		list = append(list, tool{"function", spec})
+	}
+	return list
+}
+
+func (s *service) tools(request, none) (toolList, error) { return toolList{s.specs()}, nil }
+
+func (s *service) tasks(r request, _ none) (taskList, error) {
+	number := func(name string, otherwise, most int) (int, error) {
+		text := r.query(name)
+		if text == "" {
+			return otherwise, nil
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > most {
+			return 0, invalid("%s is %q: want a number from 0 to %d", name, text, most)
+		}
+		return n, nil
+	}
+	all := s.Tasks()
+	offset, err := number("offset", 0, len(all))
+	if err != nil {
+		return taskList{}, err
+	}
+	limit, err := number("limit", 100, 1000)
+	return taskList{len(all), slices.Concat([]tasks.Task{}, all[offset:min(len(all), offset+limit)])}, err
+}
+
+func (s *service) begin(r request, w wanted) (begun, error) {
+	all := s.Tasks()
+	switch {
+	case (w.Task == "") == (w.Index == nil):
+		return begun{}, invalid("want task or index, one of the two")
+	case w.Index != nil && (*w.Index < 0 || *w.Index >= len(all)):
+		return begun{}, invalid("index is %d: there are %d tasks, from 0", *w.Index, len(all))
+	case w.Index != nil:
+		w.Task = all[*w.Index].ID
+	}
+	session, err := s.Start(r, w.Task)
+	if err != nil {
+		return begun{}, err
+	}
+	task, prompt, err := session.Prompt()
+	return begun{session.ID(), task, theirs(prompt), s.specs(), int(s.Idle().Seconds())}, err
+}
+
+func (s *service) state(r request, _ none) (state, error) {
+	session, err := s.Session(r.path("id"))
+	if err != nil {
+		return state{}, err
+	}
+	task, _, err := session.Prompt()
+	if err != nil {
+		return state{}, err
+	}
+	out := state{Session: session.ID(), Task: task}
+	if o, ok := session.Outcome(); ok {
+		out.outcome = told(o)
+	}
+	return out, nil
+}
+
+func (s *service) call(r request, a asked) (answered, error) {
+	session, err := s.Session(r.path("id"))
+	if err != nil {
+		return answered{}, err
+	}
+	content, err := session.Call(r, a.Name, json.RawMessage(a.Arguments))
+	return answered{content}, err
+}
+
+func (s *service) step(r request, m stepped) (heard, error) {
+	session, err := s.Session(r.path("id"))
+	if err != nil {
+		return heard{}, err
+	}
+	if m.Message.Role != model.Assistant {
+		return heard{}, invalid("the message is of role %q: want assistant", m.Message.Role)
+	}
+	answers, o, err := session.Step(r, ours([]turn{m.Message})[0])
+	if err != nil {
+		return heard{}, err
+	}
+	out := heard{Messages: theirs(answers)}
+	if o != nil {
+		out.outcome = told(*o)
+	}
+	return out, nil
+}
+
+func (s *service) answer(r request, a said) (outcome, error) {
+	session, err := s.Session(r.path("id"))
+	if err != nil {
+		return outcome{}, err
+	}
+	var o environment.Outcome
+	switch {
+	case (a.Text == nil) == (a.Messages == nil):
+		return outcome{}, invalid("want text or messages, one of the two")
+	case a.Text != nil:
+		o, err = session.Answer(*a.Text)
+	default:
+		o, err = session.Judge(ours(a.Messages))
+	}
+	if err != nil {
+		return outcome{}, err
+	}
+	return told(o), nil
+}
+
+func told(o environment.Outcome) outcome {
+	out := outcome{Finished: true, Parts: o.Parts, Note: o.Note}
+	if o.Scored {
+		out.Reward = &o.Reward
+	}
+	return out
+}
+
+func (s *service) forget(r request, _ none) (none, error) {
+	if _, err := s.Session(r.path("id")); err != nil {
+		return none{}, err
+	}
+	s.End(r.path("id"))
+	return none{}, nil
+}
