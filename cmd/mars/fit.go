@@ -19,6 +19,7 @@ import (
 // fitFlags are what the fitting of weights is told.
 type fitFlags struct {
 	data, before, out string
+	force             bool
 	cfg               fit.Config
 }
 
@@ -46,6 +47,7 @@ refused. The same data, T0 and seed make the same file.`),
 	flags.StringVar(&f.data, "data", "", "data set directory made by mars import")
 	flags.StringVar(&f.before, "before", "", "T0: 2018-01-31, a time in RFC 3339, or a quantile of the log's time as q80")
 	flags.StringVar(&f.out, "out", "", "weights file to write")
+	flags.BoolVar(&f.force, "force", false, "replace the weights file if it is there")
 	flags.IntVar(&f.cfg.Cases, "cases", 10, "last interactions of each user to learn from")
 	flags.IntVar(&f.cfg.Sampling.Users, "users", 2000, "at most so many users, drawn by the seed")
 	flags.IntVar(&f.cfg.Sampling.Candidates, "candidates", 20, "items of a training case, the true one included")
@@ -61,6 +63,9 @@ func (a *app) fit(c *cobra.Command, f fitFlags) (err error) {
 	}
 	if f.cfg.Cases < 1 || f.cfg.Sampling.Users < 1 || f.cfg.Sampling.Candidates < 2 || !(f.cfg.Penalty > 0) {
 		return usagef("--cases and --users are at least 1, --candidates at least 2, --penalty more than 0")
+	}
+	if err := vacant(f.force, f.out); err != nil {
+		return err
 	}
 	d, err := openData(f.data)
 	if err != nil {
@@ -107,7 +112,7 @@ func writeWeights(w io.Writer, path string, weights rank.Weights) {
 	fmt.Fprintf(w, "%s: fitted before %s on %s cases of %s users, %s interactions, loss %.4f\n", path, weights.Before.Format(time.RFC3339),
 		thousands(int64(p.Cases)), thousands(int64(p.Users)), thousands(int64(p.Interactions)), p.Loss)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "signal\tform\tweight")
+	fmt.Fprintln(t, "SIGNAL\tFORM\tWEIGHT")
 	for _, f := range weights.Features {
 		fmt.Fprintf(t, "%s\t%s\t%+.3f\n", f.Signal, f.Form, f.Weight)
 	}

@@ -84,7 +84,7 @@ func (a *app) listRuns(ctx context.Context, st *store.Store, status trajectories
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if !a.json {
 		fmt.Fprintln(out, heading(st, counts))
-		fmt.Fprintln(w, strings.Join(append([]string{"run", "user", "scenario", "status", "calls", "tools", "tokens", "model", "top item"}, scorers...), "\t"))
+		fmt.Fprintln(w, strings.Join(append([]string{"RUN", "USER", "SCENARIO", "STATUS", "CALLS", "TOOLS", "TOKENS", "MODEL", "TOP ITEM"}, scorers...), "\t"))
 	}
 	rows := 0
 	for sum, err := range st.Runs(ctx) {
