@@ -73,6 +73,16 @@ func goldBeside(tasksPath string) string {
 	return filepath.Join(filepath.Dir(tasksPath), recipe.Gold.File)
 }
 
+// vacant refuses to write over files that are there, unless that is wanted.
+func vacant(force bool, paths ...string) error {
+	for _, path := range paths {
+		if _, err := os.Stat(path); err == nil && !force {
+			return hinted(fmt.Errorf("%s is there already", path), "give --force to replace it, or another file")
+		}
+	}
+	return nil
+}
+
 // fileDigest is the SHA-256 of a file, in hex.
 func fileDigest(path string) (string, error) {
 	b, err := os.ReadFile(path)

@@ -22,6 +22,7 @@ type tasksFlags struct {
 	data, protocol, out, gold string
 	scenario, after, before   string
 	in, truth                 string
+	force                     bool
 	cfg                       gold.Config
 }
 
@@ -77,6 +78,7 @@ Scenarios (several with commas):
 	flags.StringVar(&f.in, "in", "", "folder of published tasks (agentsociety)")
 	flags.StringVar(&f.truth, "truth", "", "folder of published ground truth (agentsociety)")
 	flags.StringVar(&f.out, "out", "", "task file to write")
+	flags.BoolVar(&f.force, "force", false, "replace the files if they are there")
 	flags.StringVar(&f.gold, "gold", "", "gold file to write: the answers")
 	return c
 }
@@ -84,6 +86,9 @@ Scenarios (several with commas):
 // makeTasks is the command. Changed tells which flags were given.
 func (a *app) makeTasks(f tasksFlags, changed func(string) bool) error {
 	if err := f.check(changed); err != nil {
+		return err
+	}
+	if err := vacant(f.force, f.out, f.gold); err != nil {
 		return err
 	}
 	d, err := openData(f.data)
@@ -128,8 +133,8 @@ func (f *tasksFlags) check(changed func(string) bool) error {
 		}
 		return nil
 	}
-	if f.cfg.Candidates == 0 || f.cfg.MinHistory == 0 || f.cfg.MinWindow == 0 {
-		return usagef("--candidates, --min-history and --min-window are at least 1")
+	if f.cfg.Candidates == 0 || f.cfg.MinHistory == 0 || f.cfg.MinWindow == 0 || f.cfg.PerUser == 0 {
+		return usagef("--candidates, --min-history, --min-window and --per-user are at least 1")
 	}
 	var err error
 	if f.cfg.Scenarios, err = gold.ParseScenarios(f.scenario, f.cfg.Pool); err == nil {

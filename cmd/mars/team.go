@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -36,14 +37,44 @@ func (f *teamFlags) team() (orchestrator.Team, error) {
 		return team, err
 	}
 	defer r.Close()
-	if team, err = team.Change(r); err != nil {
+	if team, err = team.Change(r); err == nil {
+		err = equipped(team)
+	}
+	if err != nil {
 		return team, usagef("%s: %w", f.file, err)
 	}
 	return team, nil
 }
 
-// book opens the prompts as the flags say.
-func (f *teamFlags) book() (*roles.Book, error) {
+// equipped reports a tool of the team that does not exist.
+func equipped(team orchestrator.Team) error {
+	var names []string
+	for _, t := range toolbox("") {
+		names = append(names, t.Name)
+	}
+	for _, seat := range team.Seats {
+		for _, name := range seat.Tools {
+			if !slices.Contains(names, name) {
+				return fmt.Errorf("%s: there is no tool %q: there are %s", seat.Name, name, strings.Join(names, ", "))
+			}
+		}
+	}
+	return nil
+}
+
+// book opens the prompts as the flags say, for a team.
+func (f *teamFlags) book(team orchestrator.Team) (*roles.Book, error) {
+	book, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	if err := book.Check(team.Seats); err != nil {
+		return nil, usagef("%w", err)
+	}
+	return book, nil
+}
+
+func (f *teamFlags) open() (*roles.Book, error) {
 	if f.prompts == "" {
 		return roles.New(roles.Config{}), nil
 	}
@@ -87,8 +118,14 @@ team is data: a YAML file given with --team changes it.
 				a.notef("the shipped prompts are in %s; change them and give the folder with --prompts", write)
 				return nil
 			}
+			if dot && a.json {
+				return usagef("--dot and --json are two forms of the same: give one")
+			}
 			team, err := flags.team()
 			if err != nil {
+				return err
+			}
+			if _, err := flags.book(team); err != nil {
 				return err
 			}
 			if dot {
@@ -112,7 +149,11 @@ func writeTeam(w io.Writer, team orchestrator.Team) {
 		}
 	}
 	t.Flush()
-	fmt.Fprintf(w, "The reflector may send subtasks back %d times.\n", team.Rounds)
+	for _, s := range team.Seats {
+		if s.Kind == "reflector" {
+			fmt.Fprintf(w, "The %s may send subtasks back; rounds at most: %d.\n", s.Name, team.Rounds)
+		}
+	}
 }
 
 func addresses(s agents.Seat) string {

@@ -88,7 +88,7 @@ func (s setup) assemble(ctx context.Context, data *datasets.Dataset, open func(s
 		}
 	}
 	flags := teamFlags{prompts: s.Prompts}
-	book, err := flags.book()
+	book, err := flags.book(s.Team)
 	if err != nil {
 		return nil, err
 	}
