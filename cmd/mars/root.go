@@ -45,6 +45,7 @@ trains a small student.`),
 			root.AddCommand(c)
 		}
 	}
+	root.SetHelpCommand(helpCommand())
 	root.AddCommand(versionCommand(a), exitCodes())
 	return root
 }
@@ -59,6 +60,26 @@ func knownCommand(c *cobra.Command, args []string) error {
 		return hinted(err, "did you mean %s?", strings.Join(near, " or "))
 	}
 	return hinted(err, "mars --help lists them")
+}
+
+// helpCommand shows the help of a command; a word that is none is a mistake
+// here as everywhere.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help COMMAND",
+		Short:   "Show the help of a command",
+		Example: "  mars help synth\n  mars help exit-codes",
+		RunE: func(c *cobra.Command, args []string) error {
+			found, rest, err := c.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = knownCommand(found, rest)
+			}
+			if err != nil {
+				return err
+			}
+			return found.Help()
+		},
+	}
 }
 
 // exitCodes is a help topic.
