@@ -70,6 +70,7 @@ var rooms = map[string]room{
 	"star/environment/environmenttest": {may: []string{"message/phase", "model.", "tools", "tasks.", "tasks/gold", "tasks/taskstest", "star/environment."},
 		never: []string{"agents", "orchestrator"}},
 	"star/environment/rest": {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
+	"star/environment/ors":  {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 
 	"eval":        {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/metric": {},
