@@ -130,6 +130,9 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if _, err := os.Stat(path); err != nil && (cfg.ReadOnly || cfg.Manifest == nil || !errors.Is(err, os.ErrNotExist)) {
 		return nil, err
 	}
+	if err := recognise(path); err != nil { // before anything is made beside it
+		return nil, err
+	}
 	s := &Store{path: path, cfg: cfg, live: map[string]*Run{}}
 	defer func() {
 		if err != nil {
