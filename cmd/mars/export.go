@@ -88,10 +88,11 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 	if err != nil {
 		return m, err
 	}
-	filters := []export.Filter{export.WellFormed()}
+	var filters []export.Filter
 	if !e.all {
-		filters = append(filters, export.GoldFirst())
+		filters = append(filters, export.GoldFirst()) // before what takes longer
 	}
+	filters = append(filters, export.WellFormed())
 	cfg := export.Config{Tools: toolSpecs(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final}}
 	source := export.Source{Store: filepath.Base(st.Path()), Runs: st.Manifest(), Gold: digest}
 	m, err = export.Write(ctx, e.out, e.consumer, cfg, groups(ctx, st, e.gold, golds), source, filters...)
