@@ -72,6 +72,7 @@ var rooms = map[string]room{
 		never: []string{"agents", "orchestrator"}},
 	"star/environment/rest": {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 	"star/environment/ors":  {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
+	"star/environment/mcp":  {may: []string{"internal/guard", "tools.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 
 	"eval":        {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/metric": {},

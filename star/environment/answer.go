@@ -1,10 +1,13 @@
 package environment
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/reward"
 )
@@ -17,6 +20,34 @@ type Outcome struct {
 	Reward float64
 	Parts  map[string]float64
 	Note   string // what is wrong with the form, if anything
+}
+
+// answerArguments are those of the tool that ends an episode.
+type answerArguments struct {
+	Text string `json:"text" jsonschema:"all that you said, from <plan> to </recommend>"`
+}
+
+// answerTool reads the arguments of the tool that ends an episode.
+func answerTool() tools.Tool {
+	return tools.New("answer", "Ends the task. Takes all that you said, in order: <plan>, any <analysis>, <reflection> and last <recommend> with the labels of all candidates.",
+		func(_ context.Context, a answerArguments) (answerArguments, error) { return a, nil })
+}
+
+// AnswerSpec tells of a tool besides the student's own, for protocols that
+// carry tool calls and nothing else of what a student says: its call is the
+// answer. Whoever serves it reads the arguments by [AnswerText].
+func AnswerSpec() model.ToolSpec { return answerTool().Spec() }
+
+// AnswerText returns the text in the arguments of the tool that [AnswerSpec]
+// tells of. Every error is a [tools.InputError].
+func AnswerText(arguments json.RawMessage) (string, error) {
+	raw, err := answerTool().Call(context.Background(), arguments)
+	if err != nil {
+		return "", err
+	}
+	var a answerArguments
+	err = json.Unmarshal(raw, &a)
+	return a.Text, err
 }
 
 // Answer ends the session with the last words of the student. They follow what

@@ -39,6 +39,7 @@ import (
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/tools"
+	"github.com/mars-rec/mars/trajectories"
 )
 
 // Errors of sessions. A face gives each its protocol's form.
@@ -101,6 +102,7 @@ type Environment struct {
 	cfg   Config
 	index map[string]int // of tasks, by id
 	specs []model.ToolSpec
+	told  string // what every student is told first
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -136,10 +138,21 @@ func New(cfg Config) (*Environment, error) {
 		}
 	}
 	for _, t := range cfg.Tools {
+		if t.Name == AnswerSpec().Name {
+			return nil, fmt.Errorf("environment: a tool has the name %s, which ends an episode", t.Name)
+		}
 		e.specs = append(e.specs, t.ToolSpec)
 	}
+	opening, err := trajectories.Opening(tasks.Task{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	e.told = opening[0].Content
 	return e, nil
 }
+
+// System is the system message, which is that of every task.
+func (e *Environment) System() string { return e.told }
 
 // Tasks returns the tasks in their order. They must not be changed.
 func (e *Environment) Tasks() []tasks.Task { return e.cfg.Tasks }

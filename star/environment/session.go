@@ -102,7 +102,7 @@ func (s *Session) Call(ctx context.Context, name string, arguments json.RawMessa
 	if err := s.ready(); err != nil {
 		return "", err
 	}
-	if len(arguments) == 0 {
+	if len(arguments) == 0 || string(arguments) == "null" {
 		arguments = json.RawMessage("{}")
 	}
 	call := model.ToolCall{ID: fmt.Sprintf("call_%d", s.calls+1), Name: name, Arguments: string(arguments)}

@@ -88,14 +88,12 @@ func (s *service) stream(w http.ResponseWriter, r *http.Request, session *enviro
 // use is one call: of the tool that ends the episode, or of one of the
 // student's.
 func (s *service) use(ctx context.Context, session *environment.Session, name string, input json.RawMessage) any {
-	if name == answerTool {
-		var a struct {
-			Text *string `json:"text"`
+	if name == environment.AnswerSpec().Name {
+		said, err := environment.AnswerText(input)
+		if err != nil {
+			return wrong("input_validation", err.Error())
 		}
-		if err := json.Unmarshal(input, &a); err != nil || a.Text == nil {
-			return wrong("input_validation", "answer takes text: all that was said, from the plan to the ranking")
-		}
-		o, err := session.Answer(*a.Text)
+		o, err := session.Answer(said)
 		if err != nil {
 			return unable(err)
 		}

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/star/environment"
 	"github.com/mars-rec/mars/tasks"
 )
 
@@ -33,14 +35,6 @@ type toolList struct {
 	MessageBlockTypes  []string          `json:"message_block_types"`
 }
 
-// The tool that ends an episode.
-const (
-	answerTool        = "answer"
-	answerArgument    = "text"
-	answerDescription = "Ends the task. Takes all that you said, in order: <plan>, any <analysis>, <reflection> and last <recommend> with the labels of all candidates."
-	answerSchema      = `{"type":"object","properties":{"text":{"type":"string","description":"all that you said, from <plan> to </recommend>"}},"required":["text"],"additionalProperties":false}`
-)
-
 func (s *service) version(*http.Request) (any, error) {
 	return map[string]any{"version": "mars", "build_sha": nil}, nil
 }
@@ -52,15 +46,15 @@ func (s *service) splits(*http.Request) (any, error) {
 }
 
 func (s *service) tools(*http.Request) (any, error) {
+	end := environment.AnswerSpec()
 	list := toolList{
-		TerminalTool:       map[string]string{"name": answerTool, "arg": answerArgument, "description": answerDescription},
+		TerminalTool:       map[string]string{"name": end.Name, "arg": "text", "description": end.Description},
 		SupportsScoreGroup: s.Scores(),
 		MessageBlockTypes:  []string{"text", "reasoning", "tool_call", "tool_result"},
 	}
-	for _, t := range s.Tools() {
+	for _, t := range slices.Concat(s.Tools(), []model.ToolSpec{end}) {
 		list.Tools = append(list.Tools, tool{t.Name, t.Description, t.Parameters})
 	}
-	list.Tools = append(list.Tools, tool{answerTool, answerDescription, json.RawMessage(answerSchema)})
 	return list, nil
 }
 
