@@ -158,6 +158,12 @@ func importHint(err error, f importFlags) error {
 		return hinted(fmt.Errorf("import %s: interrupted", f.in), "nothing was written; the same command starts again")
 	case errors.Is(err, datasets.ErrExists):
 		return hinted(err, "--force replaces it")
+	case errors.Is(err, formats.ErrOptions):
+		return hinted(usagef("%w", err), "see mars import --help")
+	case errors.Is(err, datasets.ErrUnusable):
+		return hinted(err, "--time-layout says how times are written, --map which columns are meant")
+	case errors.As(err, &format) && format.Role != "":
+		return hinted(err, "--map %s=COLUMN names it", format.Role)
 	case errors.As(err, &format) && f.format != "auto":
 		return hinted(err, "is it the right file, whole? --format auto recognises the format")
 	case errors.As(err, &format):

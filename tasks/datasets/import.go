@@ -173,6 +173,9 @@ func saveGraph(ctx context.Context, path string, c *collector) error {
 	return errors.Join(g.Save(path), g.Close())
 }
 
+// ErrUnusable says that a source has rows, but none that makes an interaction.
+var ErrUnusable = errors.New("unusable")
+
 // nothingLeft says why a source made no interaction.
 func nothingLeft(counts Counts) error {
 	if counts.Rows == 0 {
@@ -184,7 +187,7 @@ func nothingLeft(counts Counts) error {
 			why = append(why, fmt.Sprintf("%s: %d", reason, n))
 		}
 	}
-	return fmt.Errorf("none of the %d rows can be used (%s)", counts.Rows, strings.Join(why, ", "))
+	return fmt.Errorf("%w: none of the %d rows can be used (%s)", ErrUnusable, counts.Rows, strings.Join(why, ", "))
 }
 
 // notes are what the reader noted and what the counts do not tell by

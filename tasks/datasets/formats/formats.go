@@ -18,6 +18,7 @@ package formats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,7 +116,11 @@ type Error struct {
 	Line int    // from 1; 0 where the file as a whole is meant
 	Want string // what was expected
 	Got  string // what was found
+	Role string // the role for which no column was found; "" where it is something else
 }
+
+// ErrOptions says that the options do not fit the format, or are none.
+var ErrOptions = errors.New("options")
 
 // Error names file, line, what was expected and what was found.
 func (e *Error) Error() string {
@@ -160,7 +165,10 @@ func Detect(path string) (reader Reader, why string, err error) {
 	if err != nil {
 		return Reader{}, "", err
 	}
-	what := "files named " + strings.Join(d.names, ", ")
+	what := "an empty folder"
+	if len(d.names) > 0 {
+		what = "files named " + strings.Join(d.names, ", ")
+	}
 	if d.given != "" {
 		what = "a file that begins with " + show(d.head(d.given))
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // layout is a format as this package writes it down: how its files are known,
@@ -81,15 +82,18 @@ func (l layout) read(ctx context.Context, path string, opts Options, sink Sink) 
 // silently ignored would be taken for one that works.
 func (l layout) check(o Options) error {
 	if o.TimeLayout != "" && !l.plain {
-		return fmt.Errorf("%s: how times are written is fixed: a time layout is for plain tables", l.name)
+		return fmt.Errorf("%w: %s: how times are written is fixed: a time layout is for plain tables", ErrOptions, l.name)
+	}
+	if day := time.Date(2017, 11, 23, 21, 34, 56, 0, time.UTC); o.TimeLayout != "" && day.Format(o.TimeLayout) == o.TimeLayout {
+		return fmt.Errorf("%w: the time layout %q has none of the parts 2006, 01, 02, 15, 04, 05", ErrOptions, o.TimeLayout)
 	}
 	for _, role := range slices.Sorted(maps.Keys(o.Columns)) {
 		_, known := aliases[role]
 		switch {
 		case !l.plain && !slices.Contains(l.mapped, role):
-			return fmt.Errorf("%s: the column of %q is fixed: a column mapping is for plain tables", l.name, role)
+			return fmt.Errorf("%w: %s: the column of %q is fixed: a column mapping is for plain tables", ErrOptions, l.name, role)
 		case !known:
-			return fmt.Errorf("no column plays the role %q: want one of %s", role, strings.Join(slices.Sorted(maps.Keys(aliases)), ", "))
+			return fmt.Errorf("%w: no column plays the role %q: want one of %s", ErrOptions, role, strings.Join(slices.Sorted(maps.Keys(aliases)), ", "))
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package formats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -61,8 +62,15 @@ func (in *input) roles(t table, need []string, more ...string) (mapping, error) 
 			}
 		}
 		if m[role] == "" && (byHand || i < len(need)) {
-			return nil, in.fail(1, fmt.Sprintf("a column for the %s, by the name of %s", role, strings.Join(wanted, ", ")),
-				"the columns "+shorten(strings.Join(columns, ", "), 200))
+			found := "the columns " + shorten(strings.Join(columns, ", "), 200)
+			if len(columns) == 1 && strings.ContainsAny(columns[0], ";|\t") {
+				found = fmt.Sprintf("the one column %q: the file's columns stand apart by another character than its name says", shorten(columns[0], 200))
+			}
+			err := in.fail(1, fmt.Sprintf("a column for the %s, by the name of %s", role, strings.Join(wanted, ", ")), found)
+			if e := (*Error)(nil); errors.As(err, &e) {
+				e.Role = role
+			}
+			return nil, err
 		}
 	}
 	return m, nil
