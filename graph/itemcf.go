@@ -130,7 +130,7 @@ func (c *Cut) nearItems(s *scratch, i uint32, q Query, bar found) []found {
 	work := c.spread(s, &c.g.users, &c.m.users, users, 0)
 	rows := c.g.Items()
 	dense := q.kernel >= denseKernel || q.kernel == anyKernel && work > rows/4
-	h := c.choosing(&s.best, items, &c.m.items, q.Support)
+	h := c.choosing(skip[0], &s.best, items, &c.m.items, q.Support)
 	if len(users) <= math.MaxUint16 && q.kernel != wideKernel {
 		pushAndChoose[uint16](&h, s, rows, skip, dense)
 	} else {
@@ -146,17 +146,21 @@ func (c *Cut) worthPulling(users int, q Query) bool {
 	return users >= hubFrom && q.K > 0 && (q.Measure == Cosine || q.Measure == Jaccard)
 }
 
+// pullFaster is how many entries of a list are asked for in the time in which one
+// is counted: to look up a bit is less than to add to a counter elsewhere.
+const pullFaster = 2
+
 // nearByPull tries to pull, with as much work as pushing would be.
 func (c *Cut) nearByPull(s *scratch, users, skip []uint32, q Query) bool {
 	budget := math.MaxInt
 	if q.kernel == anyKernel {
-		budget = c.estimate(users)
+		budget = pullFaster * c.estimate(users)
 	}
 	s.bits = grown(s.bits, setWords(c.g.Users()))
 	s.skips = grown(s.skips, setWords(c.g.Items()))
 	set(s.bits, users)
 	set(s.skips, skip)
-	h := c.choosing(&s.best, &c.g.items, &c.m.items, q.Support)
+	h := c.choosing(skip[0], &s.best, &c.g.items, &c.m.items, q.Support)
 	done := c.pull(&h, s, budget)
 	unset(s.bits, users)
 	unset(s.skips, skip)
@@ -181,7 +185,7 @@ func (c *Cut) nearWeighted(s *scratch, users, skip []uint32, support int) {
 	counts := view[uint32](s, rows)
 	s.weights = grown(s.weights, rows)
 	s.touched = pushWeighted(counts, s.weights, s.spans, s.touched[:0])
-	h := c.choosing(&s.best, &c.g.items, &c.m.items, support)
+	h := c.choosing(skip[0], &s.best, &c.g.items, &c.m.items, support)
 	for _, j := range skip {
 		counts[j] = 0
 	}
@@ -207,7 +211,7 @@ func (c *Cut) nearAmong(s *scratch, i uint32, users []uint32, q Query) {
 	}
 	among := s.noted[asked:]
 	unset(s.skips, among)
-	h := c.choosing(&s.best, &c.g.items, &c.m.items, q.Support)
+	h := c.choosing(skip[0], &s.best, &c.g.items, &c.m.items, q.Support)
 	if q.Measure != IUF && (q.kernel == sparseKernel || q.kernel == anyKernel && !c.shorter(among, users)) {
 		c.spread(s, &c.g.users, &c.m.users, users, 0)
 		counts := view[uint32](s, c.g.Items())

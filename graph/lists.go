@@ -2,6 +2,7 @@ package graph
 
 import (
 	"iter"
+	"math/bits"
 	"slices"
 )
 
@@ -10,8 +11,8 @@ import (
 const checkpoints = 16
 
 // gridFrom is the length from which a row has a grid. Shorter rows are found
-// through in a few lines anyway.
-const gridFrom = 64
+// through in a few steps anyway.
+const gridFrom = 256
 
 // lists is one direction of the graph. Row r has the entries from offsets[r] to
 // offsets[r+1], ascending by time, then by external id of the other end. Rows
@@ -22,6 +23,7 @@ type lists struct {
 	times   []uint32 // seconds since the graph's base
 	ratings ratings
 	grid    []uint32 // of each long row: entries before each checkpoint
+	floors  []uint8  // of each checkpoint and the end, by row: the same, roughly and never more
 	firsts  []uint32 // the first times of all rows, ascending
 
 	// Rows that a delta changed or added are kept whole in patch, at the row
@@ -98,13 +100,35 @@ func before(times []uint32, limit uint32) (n uint32) {
 	return n
 }
 
-// least returns a lower bound of the length of row r before the moment, at the
-// cost of at most one line of the grid.
-func (l *lists) least(r uint32, m *moment) uint32 {
-	if g := uint64(r) * checkpoints; m.checkpoint > 0 && g < uint64(len(l.grid)) && l.patch == nil {
-		return l.grid[g+uint64(m.checkpoint)-1]
+// floorsAt returns, by row, a rough lower bound of the length of the rows before
+// the moment; nothing where nothing is known. A delta never makes a row shorter,
+// so that the bounds hold for rows that it changed.
+func (l *lists) floorsAt(m *moment) []uint8 {
+	rows := len(l.offsets) - 1
+	switch {
+	case m.limit > m.latest:
+		return l.floors[checkpoints*rows:]
+	case m.checkpoint > 0:
+		return l.floors[(m.checkpoint-1)*rows : m.checkpoint*rows]
 	}
-	return 0
+	return nil
+}
+
+// toFloor rounds n down to what a byte can say: four binary digits, and how many
+// follow.
+func toFloor(n uint32) uint8 {
+	if n < 8 {
+		return uint8(n)
+	}
+	e := uint32(bits.Len32(n)) - 4
+	return uint8((e+1)<<3 | n>>e&7)
+}
+
+func fromFloor(f uint8) uint32 {
+	if f < 8 {
+		return uint32(f)
+	}
+	return (8 | uint32(f&7)) << (f>>3 - 1)
 }
 
 // longRows returns the number of rows with a grid.
@@ -116,15 +140,20 @@ func longRows(offsets []uint32) int {
 	return n
 }
 
-// makeGrid counts the entries of the row before each of the checkpoints.
-func makeGrid(grid, times []uint32, at *[checkpoints]uint32) {
-	n := 0
+// fillGrid counts the entries of row r before each of the checkpoints.
+func (l *lists) fillGrid(r uint32, at *[checkpoints]uint32) {
+	n, rows := 0, uint64(len(l.offsets)-1)
+	times := l.times[l.offsets[r]:l.offsets[r+1]]
 	for k, t := range at {
 		for n < len(times) && times[n] < t {
 			n++
 		}
-		grid[k] = uint32(n)
+		if g := uint64(r)*checkpoints + uint64(k); g < uint64(len(l.grid)) {
+			l.grid[g] = uint32(n)
+		}
+		l.floors[uint64(k)*rows+uint64(r)] = toFloor(uint32(n))
 	}
+	l.floors[checkpoints*rows+uint64(r)] = toFloor(uint32(len(times)))
 }
 
 // firstTimes returns the first times of all rows, ascending.

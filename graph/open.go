@@ -79,15 +79,15 @@ func parse(b []byte) (*Graph, error) {
 			return nil, damaged("it has %d starts, %d places and %d numbers of external ids", len(n.starts), len(n.order), len(n.rank))
 		}
 	}
-	table := numbersOf[float32](sections[20])
+	table := numbersOf[float32](sections[22])
 	for k, l := range []*lists{&g.users, &g.items} {
-		s := sections[8+6*k:]
+		s := sections[8+7*k:]
 		l.offsets, l.ids, l.times = numbersOf[uint32](s[0]), numbersOf[uint32](s[1]), numbersOf[uint32](s[2])
 		l.ratings = ratings{table: table, codes: s[3], width: widthFor(len(table))}
-		l.grid, l.firsts = numbersOf[uint32](s[4]), numbersOf[uint32](s[5])
+		l.grid, l.floors, l.firsts = numbersOf[uint32](s[4]), s[5], numbersOf[uint32](s[6])
 		rows := []*names{&g.userIDs, &g.itemIDs}[k].len()
 		if len(l.offsets) != rows+1 || len(l.times) != len(l.ids) || len(l.firsts) != rows ||
-			len(l.ratings.codes) != codeBytes(len(l.ids), l.ratings.width) || len(l.grid)%checkpoints != 0 || len(l.grid) > rows*checkpoints {
+			len(l.ratings.codes) != codeBytes(len(l.ids), l.ratings.width) || len(l.grid)%checkpoints != 0 || len(l.floors) != rows*(checkpoints+1) || len(l.grid) > rows*checkpoints {
 			return nil, damaged("the lengths of its lists do not fit together")
 		}
 	}
@@ -141,7 +141,7 @@ func split(b []byte) (sections [][]byte, err error) {
 
 // ofBytes reports whether a section is of single bytes.
 func ofBytes(section int) bool {
-	return section == 0 || section == 4 || section == 11 || section == 17
+	return section == 0 || section == 4 || section == 11 || section == 13 || section == 18 || section == 20
 }
 
 // damaged is an error of a file that was a snapshot once.

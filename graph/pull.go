@@ -1,5 +1,7 @@
 package graph
 
+import "sort"
+
 // hubFrom is the degree from which an item is a hub: it is worth asking whether
 // reading the lists of popular items is less work than reading all items of its
 // users.
@@ -17,35 +19,59 @@ const block = 2048
 //
 // and the degree in the whole log, by which the lists stand, is a bound of the
 // degree as of the cut. It reports false, and leaves h to be filled anew, if it
-// has read budget entries and is not done.
+// reads budget entries and is not done, or has read an eighth and sees that it
+// will.
 func (c *Cut) pull(h *choose, s *scratch, budget int) bool {
 	l := h.rows
 	rows := uint32(len(l.offsets) - 1)
+	spent := 0
 	// Those that a delta changed or added do not stand in order.
 	if l.patch != nil {
 		for r := range l.patched {
-			budget -= c.pullOne(h, s, r)
+			spent += c.pullOne(h, s, r)
 		}
 	}
+	asked := false
 	for r := uint32(0); r < rows; r++ {
 		whole := l.offsets[r+1] - l.offsets[r]
-		if whole < h.middle && h.hopeless(found{shared: whole, degree: whole}) {
+		if whole < h.support || h.tooFew(whole) {
 			return true
 		}
-		if whole < h.support {
-			return true
-		}
-		if budget < 0 {
+		if spent > budget {
 			return false
+		}
+		if !asked && spent > budget/8 {
+			asked = true
+			// What is left to read if nothing better comes. Of about half of it
+			// pullOne sees that it is in vain.
+			last := sort.Search(int(rows), func(k int) bool { return h.tooFew(l.offsets[k+1] - l.offsets[k]) })
+			if last < int(r) || float64(l.offsets[last]-l.offsets[r])*c.visible(l, r)/2 > float64(budget-spent) {
+				return false
+			}
 		}
 		if l.patch != nil {
 			if _, ok := l.patched[r]; ok {
 				continue
 			}
 		}
-		budget -= c.pullOne(h, s, r)
+		spent += c.pullOne(h, s, r)
 	}
 	return true
+}
+
+// tooFew reports whether rows of that degree are in vain.
+func (h *choose) tooFew(degree uint32) bool {
+	return degree < h.middle && h.hopeless(found{shared: degree, degree: degree})
+}
+
+// visible returns the share of the most popular rows that is visible.
+func (c *Cut) visible(l *lists, r uint32) float64 {
+	seen := 0
+	for k := range r {
+		_, from, to := l.prefix(k, c.m)
+		seen += int(to - from)
+	}
+	return float64(seen) / float64(max(1, l.offsets[r]))
 }
 
 // pullOne counts and considers one row, and returns how much it read. It gives

@@ -1,7 +1,5 @@
 package graph
 
-import "unsafe"
-
 // ahead is how many rows before its turn a row's first entry is touched, so
 // that it is on its way from memory when its turn comes.
 const ahead = 6
@@ -54,82 +52,6 @@ func pushWeighted(counts []uint32, weights []uint64, spans []span, touched []uin
 		}
 	}
 	return touched
-}
-
-// choose ranks rows of one direction by what is counted of them.
-type choose struct {
-	*best
-	rows    *lists
-	m       *moment
-	ends    []uint32 // nil if not known
-	asked   int      // rows searched for their end
-	support uint32
-	least   uint32 // shared below it is in vain
-}
-
-// choosing starts to choose among rows.
-func (c *Cut) choosing(b *best, rows *lists, e *ends, support int) choose {
-	return choose{best: b, rows: rows, m: c.m, ends: e.of(rows, c.m, 0), support: uint32(support), least: b.least(uint32(support))}
-}
-
-// degree returns the number of visible entries of a row.
-func (h *choose) degree(r uint32) uint32 {
-	if h.ends != nil {
-		return h.ends[r] - h.rows.offsets[r]
-	}
-	h.asked++
-	_, from, to := h.rows.prefix(r, h.m)
-	return to - from
-}
-
-// consider adds a row, unless what is known of it for little says that it is in
-// vain: first by what is shared alone, then by a lower bound of its degree.
-func (h *choose) consider(r, shared uint32, weight uint64) {
-	if shared < h.least {
-		return
-	}
-	f := found{id: r, shared: shared, weight: weight, degree: shared}
-	if h.ends == nil {
-		f.degree = max(shared, h.rows.least(r, h.m))
-		if h.hopeless(f) {
-			return
-		}
-	}
-	f.degree = h.degree(r)
-	if h.hopeless(f) {
-		return
-	}
-	h.add(f)
-	h.least = h.best.least(h.support)
-}
-
-// sweep considers all counters and clears them. It reads eight bytes at once and
-// looks closer only where one of them may be enough.
-func sweep[C counter](h *choose, s *scratch, n int) {
-	var c C
-	width := 8 * uint(unsafe.Sizeof(c))
-	lanes := 64 / width
-	ones := ^uint64(0) / (1<<width - 1) // 1 in each counter
-	high := ones << (width - 1)
-	words := s.words[:(n+int(lanes)-1)/int(lanes)]
-	for w, x := range words {
-		if x == 0 {
-			continue
-		}
-		words[w] = 0
-		// Halved, so that the highest bit of each counter is free: it stays set
-		// where half of the counter is half of the least or more.
-		half := uint64(h.least) >> 1 & (1<<(width-1) - 1)
-		if (x>>1&^high|high)-half*ones&high == 0 {
-			continue
-		}
-		for r := uint32(w) * uint32(lanes); x != 0; r++ {
-			if shared := uint32(C(x)); shared >= h.least && shared > 0 {
-				h.consider(r, shared, 0)
-			}
-			x >>= width
-		}
-	}
 }
 
 // pushAndChoose counts all entries of the spans and chooses among the n rows

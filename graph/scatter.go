@@ -31,7 +31,7 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, ends 
 	if len(b.table) > 1 {
 		codes = make([]uint32, n)
 	}
-	l.grid = make([]uint32, longRows(l.offsets)*checkpoints)
+	l.grid, l.floors = make([]uint32, longRows(l.offsets)*checkpoints), make([]uint8, rows*(checkpoints+1))
 	next := slices.Clone(l.offsets[:rows])
 	b.each(len(starts), func(bucket int) {
 		first, last := starts[bucket], rows
@@ -50,9 +50,7 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, ends 
 		}
 		for r := first; r < last; r++ {
 			l.breakTies(uint32(r), codes, others)
-			if g := r * checkpoints; g < len(l.grid) {
-				makeGrid(l.grid[g:g+checkpoints], l.times[l.offsets[r]:l.offsets[r+1]], at)
-			}
+			l.fillGrid(uint32(r), at)
 		}
 	})
 	b.entries, b.room = sorted, parted.entries

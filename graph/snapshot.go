@@ -22,13 +22,14 @@ import (
 //
 // The sections, in order: of users, then of items, the external ids (bytes,
 // starts u32, order u32, rank u32); of users, then of items, the lists (offsets
-// u32, ids u32, times u32, codes of ratings, grid u32, first times u32); the
+// u32, ids u32, times u32, codes of ratings, grid u32,
+// floors u8, first times u32); the
 // table of ratings f32. A reader maps the file and uses the arrays in place.
 // The same graph has the same bytes.
 const (
 	magic        = "marsgrph"
 	version      = 2
-	sectionCount = 21
+	sectionCount = 23
 	headerLength = 8 + 4 + 4 + 8 + 8 + 8 + 4*checkpoints + sectionCount*24 + 4
 	tableStart   = headerLength - 4 - sectionCount*24
 	alignment    = 64
@@ -92,7 +93,7 @@ func (g *Graph) sections() [][]byte {
 		all = append(all, n.blob, bytesOf(n.starts), bytesOf(n.order), bytesOf(n.rank))
 	}
 	for _, l := range []*lists{&g.users, &g.items} {
-		all = append(all, bytesOf(l.offsets), bytesOf(l.ids), bytesOf(l.times), l.ratings.codes, bytesOf(l.grid), bytesOf(l.firsts))
+		all = append(all, bytesOf(l.offsets), bytesOf(l.ids), bytesOf(l.times), l.ratings.codes, bytesOf(l.grid), l.floors, bytesOf(l.firsts))
 	}
 	return append(all, bytesOf(g.users.ratings.table))
 }

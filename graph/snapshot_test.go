@@ -117,7 +117,7 @@ func TestEveryFlippedBit(t *testing.T) {
 // reseal makes the checksums match the bytes again.
 func reseal(b []byte) []byte {
 	le, table := binary.LittleEndian, crc32.MakeTable(crc32.Castagnoli)
-	const sections, first = 21, 104
+	const sections, first = 23, 104
 	const seal = first + sections*24
 	if len(b) < seal+4 {
 		return b

@@ -71,8 +71,8 @@ func (c *Cut) nearUsers(s *scratch, u uint32, q UserQuery, way kernel) []found {
 	rows := c.g.Users()
 	work := c.spread(s, &c.g.items, &c.m.items, items, q.Latest)
 	dense := way >= denseKernel || way == anyKernel && work > rows/16
-	h := c.choosing(&s.best, &c.g.users, &c.m.users, q.Support)
 	skip := s.skipping(u, nil)
+	h := c.choosing(skip[0], &s.best, &c.g.users, &c.m.users, q.Support)
 	switch {
 	case len(items) <= math.MaxUint8 && way != wideKernel:
 		pushAndChoose[uint8](&h, s, rows, skip, dense)

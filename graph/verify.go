@@ -103,7 +103,7 @@ func (l *lists) check(others *names, g *Graph) error {
 		return errors.New("the grid does not fit")
 	}
 	seen := make([]uint32, others.len()) // the row, plus 1, that last had the id
-	var grid [checkpoints]uint32
+	again := lists{offsets: l.offsets, times: l.times, grid: make([]uint32, len(l.grid)), floors: make([]uint8, len(l.floors))}
 	for r := range rows {
 		from, to := l.offsets[r], l.offsets[r+1]
 		for k := from; k < to; k++ {
@@ -122,12 +122,10 @@ func (l *lists) check(others *names, g *Graph) error {
 				return fmt.Errorf("row %d has an unknown rating", r)
 			}
 		}
-		if at := r * checkpoints; at < len(l.grid) {
-			makeGrid(grid[:], l.times[from:to], &g.checkpoints)
-			if !slices.Equal(grid[:], l.grid[at:at+checkpoints]) {
-				return fmt.Errorf("row %d has a wrong grid", r)
-			}
-		}
+		again.fillGrid(uint32(r), &g.checkpoints)
+	}
+	if !slices.Equal(l.grid, again.grid) || !slices.Equal(l.floors, again.floors) {
+		return errors.New("the grid is wrong")
 	}
 	if !slices.Equal(l.firsts, l.firstTimes()) {
 		return errors.New("the first times are wrong")
