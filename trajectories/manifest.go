@@ -7,13 +7,16 @@ import (
 	"slices"
 )
 
+// Everyone stands, in [Manifest.Models], for the roles that are not named.
+const Everyone = "default"
+
 // Manifest says what runs were made with. Runs of the same task with equal
 // manifests and equal facts are equal, so a run is resumed only under the
 // manifest that it began with.
 type Manifest struct {
 	Team    string `json:"team"`    // hash of the workflow and its roles
 	Prompts string `json:"prompts"` // hash of the prompts
-	// Models has the name of the model of each role; "" stands for the roles
+	// Models has the name of the model of each role; Everyone stands for those
 	// that are not named.
 	Models   map[string]string `json:"models"`
 	Seed     int64             `json:"seed"`
@@ -40,7 +43,7 @@ func (m Manifest) Differences(other Manifest) []string {
 	slices.Sort(roles)
 	for _, role := range slices.Compact(roles) {
 		what := "model of " + role
-		if role == "" {
+		if role == Everyone {
 			what = "model"
 		}
 		differ(what, orNone(m.Models[role]), orNone(other.Models[role]))

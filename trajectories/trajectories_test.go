@@ -153,13 +153,13 @@ func TestDifferenceIsReadable(t *testing.T) {
 }
 
 func TestManifestDifferences(t *testing.T) {
-	a := trajectories.Manifest{Team: "t1", Models: map[string]string{"": "builtin", "ranker": "gpt"}, Seed: 42, Data: "d", Setup: json.RawMessage(`{"command":"mars synth"}`)}
+	a := trajectories.Manifest{Team: "t1", Models: map[string]string{trajectories.Everyone: "builtin", "ranker": "gpt"}, Seed: 42, Data: "d", Setup: json.RawMessage(`{"command":"mars synth"}`)}
 	b := a
 	b.Setup = json.RawMessage(`{"command":"mars synth --concurrency 8"}`)
 	if d := a.Differences(b); len(d) != 0 {
 		t.Errorf("the command is compared: %q", d)
 	}
-	b.Seed, b.Models = 43, map[string]string{"": "openai:x"}
+	b.Seed, b.Models = 43, map[string]string{trajectories.Everyone: "openai:x"}
 	want := []string{"model: builtin, then openai:x", "model of ranker: gpt, then none", "seed: 42, then 43"}
 	if d := a.Differences(b); !slices.Equal(d, want) {
 		t.Errorf("differences are %q, want %q", d, want)

@@ -115,9 +115,9 @@ func (s setup) assemble(ctx context.Context, data *datasets.Dataset, open func(s
 }
 
 // models returns the specs of all models, each with the roles that speak with
-// it; "" stands for those that name none.
+// it; [trajectories.Everyone] stands for those that name none.
 func (s setup) models() map[string][]string {
-	specs := map[string][]string{s.Model: {""}}
+	specs := map[string][]string{s.Model: {trajectories.Everyone}}
 	for _, seat := range s.Team.Seats {
 		if seat.Model != "" {
 			specs[seat.Model] = append(specs[seat.Model], string(seat.Name))

@@ -29,7 +29,9 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/mask"
 	"github.com/mars-rec/mars/trajectories/reward"
+	"github.com/mars-rec/mars/trajectories/tokenizer"
 )
 
 // Group is the trajectories of one task, with its gold.
@@ -51,6 +53,13 @@ type Config struct {
 	Tools []model.ToolSpec
 	// Linear says how a run is told.
 	Linear trajectories.Linear
+	// Template is the chat template that the student is trained with; the zero
+	// value is [mask.Training], which TRL takes for Qwen3.
+	Template mask.Template
+	// Tokenizer, if there is one, counts rows in tokens, and MaxLength is the
+	// most that a row may have; 0: no limit.
+	Tokenizer *tokenizer.Tokenizer
+	MaxLength int
 }
 
 // TRLSFT is the name of the export for supervised fine-tuning with TRL.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/mask"
 )
 
 // ManifestFile and TrainFile are the files of an export directory.
@@ -35,6 +36,10 @@ type Manifest struct {
 	Source  Source  `json:"source"`
 	Prompt  string  `json:"prompt"` // hash of the template of system and user message: serve the student with the same
 	Tools   string  `json:"tools"`  // hash of the tools' schemas as they are printed
+	// Template is the chat template that the rows are rendered with in training:
+	// serve the student with the same.
+	Template mask.Template `json:"template"`
+	Tokens   *Tokens       `json:"tokens,omitempty"` // where a tokenizer counted them
 }
 
 // Source is where the rows come from.
@@ -53,6 +58,13 @@ func Write(ctx context.Context, dir, name string, cfg Config, groups iter.Seq2[G
 	m.Source.Runs.Setup = nil // paths of the machine that made the runs
 	exporter, err := New(name, cfg)
 	if err != nil {
+		return m, err
+	}
+	if cfg.Template, err = cfg.template(); err != nil {
+		return m, err
+	}
+	m.Template = cfg.Template
+	if m.Tokens, filters, err = measured(cfg, filters); err != nil {
 		return m, err
 	}
 	if m.Prompt, err = trajectories.OpeningDigest(); err != nil {

@@ -2,17 +2,17 @@ package export
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/mars-rec/mars/message"
-	"github.com/mars-rec/mars/message/phase"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/mask"
 )
 
 // trlSFT writes one JSON object a line, as TRL's SFTTrainer reads it:
@@ -77,19 +77,14 @@ func newTRLSFT(cfg Config) (Exporter, error) {
 // ToolsJSON writes tool specs as chat templates print them: a list of OpenAI
 // functions, with the spacing of json.dumps. Training and serving use the same.
 func ToolsJSON(specs []model.ToolSpec) (string, error) {
-	type function struct {
-		Type     string         `json:"type"`
-		Function model.ToolSpec `json:"function"`
-	}
-	all := make([]function, len(specs))
+	all := make([]string, len(specs))
 	for i, s := range specs {
-		all[i] = function{"function", s}
+		var err error
+		if all[i], err = mask.ToolJSON(s); err != nil {
+			return "", err
+		}
 	}
-	raw, err := message.Marshal(all)
-	if err != nil {
-		return "", fmt.Errorf("tools: %w", err)
-	}
-	return phase.Spaced(json.RawMessage(raw))
+	return "[" + strings.Join(all, ", ") + "]", nil
 }
 
 // Export implements [Exporter].

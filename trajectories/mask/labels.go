@@ -87,16 +87,20 @@ func (r Rendering) Cut(l Labels, limit int) (Cut, bool) {
 	return c, true
 }
 
+// Where says where it is cut: "within the recommend".
+func (c Cut) Where() string {
+	if c.Within {
+		return "within the " + string(c.Part.Kind)
+	}
+	return "before the " + string(c.Part.Kind)
+}
+
 // String says where it is cut, and what is lost.
 func (c Cut) String() string {
-	where := "before"
-	if c.Within {
-		where = "within"
-	}
-	name := string(c.Part.Kind)
+	of := ""
 	if c.Part.Of != "" {
-		name += " (" + c.Part.Of + ")"
+		of = " (" + c.Part.Of + ")"
 	}
-	return fmt.Sprintf("%d tokens, cut at %d %s the %s of message %d: %d tokens are lost, %d of them trained",
-		c.Tokens, c.Max, where, name, c.Part.Message, c.Lost, c.LostTrained)
+	return fmt.Sprintf("%d tokens, cut at %d %s%s of message %d: %d tokens are lost, %d of them trained",
+		c.Tokens, c.Max, c.Where(), of, c.Part.Message, c.Lost, c.LostTrained)
 }

@@ -304,3 +304,31 @@ func BenchmarkLabels(b *testing.B) {
 		r.Labels(tk)
 	}
 }
+
+// TestShares: the shares are the whole, and those that are trained are what is
+// trained.
+func TestShares(t *testing.T) {
+	tk := tiny(t)
+	for name, c := range conversations(t) {
+		for _, tpl := range mask.Templates() {
+			r, err := tpl.Render(c.messages, c.tools)
+			if err != nil {
+				t.Fatal(err)
+			}
+			characters, trained, tokens := 0, 0, 0
+			for _, s := range r.Shares(r.Labels(tk)) {
+				characters += s.Characters
+				tokens += s.Tokens
+				if s.Trained {
+					trained += s.Characters
+				}
+			}
+			for _, s := range r.Characters(r.Trained()) {
+				trained -= s.End - s.Start
+			}
+			if characters != len([]rune(r.Text)) || trained != 0 || tokens != tk.Count(r.Text) {
+				t.Errorf("%s, %s: %d characters, %d too many trained, %d tokens", name, tpl.Name, characters, trained, tokens)
+			}
+		}
+	}
+}

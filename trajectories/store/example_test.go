@@ -24,7 +24,7 @@ func Example() {
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "run.db")
 
-	s, err := store.Open(ctx, path, store.Config{Manifest: &trajectories.Manifest{Models: map[string]string{"": "builtin"}, Seed: 42}})
+	s, err := store.Open(ctx, path, store.Config{Manifest: &trajectories.Manifest{Models: map[string]string{trajectories.Everyone: "builtin"}, Seed: 42}})
 	if err != nil {
 		panic(err)
 	}

@@ -28,7 +28,7 @@ var (
 	_ agents.Record = (*store.Run)(nil)
 )
 
-var manifest = trajectories.Manifest{Team: "team", Prompts: "prompts", Models: map[string]string{"": "builtin"}, Seed: 42, Data: "data"}
+var manifest = trajectories.Manifest{Team: "team", Prompts: "prompts", Models: map[string]string{trajectories.Everyone: "builtin"}, Seed: 42, Data: "data"}
 
 // create opens a store for writing, making it if there is none.
 func create(t testing.TB, path string) *store.Store {
