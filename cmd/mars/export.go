@@ -24,6 +24,7 @@ import (
 type exporting struct {
 	path, gold, consumer, out string
 	all, final                bool
+	count                     counting
 }
 
 func exportCommand(a *app) *cobra.Command {
@@ -38,9 +39,13 @@ and rank the gold item first, as the paper filters; the manifest counts what was
 left out and why. Each row is checked before it is written.
 
   trl-sft   supervised fine-tuning with TRL: columns messages and tools. Set
-            assistant_only_loss, and a max_length that no row exceeds.`),
+            assistant_only_loss, and a max_length that no row exceeds.
+
+Given the student's tokenizer.json, rows are counted in tokens, as the trainer
+will; with --max-length those that it would cut are left out, and counted.`),
 		Example: `  mars export run.db --gold gold.jsonl --for trl-sft --out sft
-  mars export run.db --gold gold.jsonl --for trl-sft --all --out everything`,
+  mars export run.db --gold gold.jsonl --for trl-sft --all --out everything
+  mars export run.db --gold gold.jsonl --tokenizer tokenizer.json --max-length 24576 --out sft`,
 		Args: exactly("RUN.DB"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := need(c, "gold", "out"); err != nil {
@@ -66,11 +71,16 @@ left out and why. Each row is checked before it is written.
 	f.StringVar(&e.consumer, "for", export.TRLSFT, "consumer: "+strings.Join(export.Names(), ", "))
 	f.StringVar(&e.out, "out", "", "directory to write")
 	f.BoolVar(&e.all, "all", false, "write all well-formed runs, wherever they rank the gold item")
+	e.count.flags(c)
 	f.BoolVar(&e.final, "final", false, "leave out what the reflector sent back, and keep the answer that came of it")
 	return c
 }
 
 func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err error) {
+	tpl, tk, err := e.count.load()
+	if err != nil {
+		return m, err
+	}
 	golds, err := readGold(e.gold)
 	if err != nil {
 		return m, err
@@ -93,7 +103,10 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 		filters = append(filters, export.GoldFirst()) // before what takes longer
 	}
 	filters = append(filters, export.WellFormed())
-	cfg := export.Config{Tools: toolSpecs(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final}}
+	cfg := export.Config{
+		Tools: toolSpecs(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final},
+		Template: tpl, Tokenizer: tk, MaxLength: e.count.max,
+	}
 	source := export.Source{Store: filepath.Base(st.Path()), Runs: st.Manifest(), Gold: digest}
 	m, err = export.Write(ctx, e.out, e.consumer, cfg, groups(ctx, st, e.gold, golds), source, filters...)
 	return m, storeError(err)
@@ -136,6 +149,9 @@ func toolSpecs(team orchestrator.Team) []model.ToolSpec {
 
 func writeExport(w io.Writer, dir string, m export.Manifest) {
 	fmt.Fprintf(w, "%s: %s rows for %s, the longest of %s\n", filepath.Join(dir, m.File), thousands(int64(m.Rows)), m.For, byteSize(int64(m.Longest)))
+	if n := m.Tokens; n != nil {
+		fmt.Fprintf(w, "%s tokens, %s trained, the longest row of %s\n", thousands(int64(n.All)), thousands(int64(n.Trained)), thousands(int64(n.Longest)))
+	}
 	for _, c := range m.Filters {
 		fmt.Fprintf(w, "  %s: %s of %s kept\n", c.Filter, thousands(int64(c.Kept)), thousands(int64(c.In)))
 	}

@@ -16,8 +16,9 @@ import (
 )
 
 func inspectCommand(a *app) *cobra.Command {
-	var full bool
+	var full, masks, final bool
 	var status string
+	var count counting
 	c := &cobra.Command{
 		Use:   "inspect RUN.DB [ID]",
 		Short: "List the runs of a store, or read one as a person would",
@@ -27,15 +28,29 @@ model spoke, the item that was ranked first, and scores if there are any.
 
 With an ID, print all that was said in that run, in the order of the tree of
 messages: what the model was told, what it answered, which tools it called and
-what they found. Long texts are cut, and it is said where; --full shows them.`),
+what they found. Long texts are cut, and it is said where; --full shows them.
+
+With --mask, print the run as one conversation, as the student learns from it,
+with what is trained marked: by colour on a terminal, else by ⟦ and ⟧. Given the
+student's tokenizer.json it is counted in tokens too, and with --max-length it
+is said what a trainer that takes no more would cut off.`),
 		Example: `  mars inspect run.db
   mars inspect run.db --status failed
   mars inspect run.db classic-42
-  mars inspect run.db classic-42 --full --json`,
+  mars inspect run.db classic-42 --full --json
+  mars inspect run.db classic-42 --mask --tokenizer tokenizer.json --max-length 24576`,
 		Args: between(1, "RUN.DB", "ID"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 2 && status != "" {
 				return usagef("--status chooses runs of the list: leave it out, or the ID")
+			}
+			for _, name := range []string{"template", "tokenizer", "max-length", "final"} {
+				if c.Flags().Changed(name) && !masks {
+					return usagef("--%s goes with --mask", name)
+				}
+			}
+			if masks && len(args) == 1 {
+				return usagef("--mask shows one run: give its ID")
 			}
 			states := []trajectories.Status{trajectories.Pending, trajectories.Running, trajectories.Done, trajectories.Failed}
 			if status != "" && !slices.Contains(states, trajectories.Status(status)) {
@@ -53,16 +68,29 @@ what they found. Long texts are cut, and it is said where; --full shows them.`),
 			if err != nil {
 				return storeError(err)
 			}
-			return a.print(t, func(w io.Writer) {
-				r := &reader{w: w, full: full, task: t.Run.Task}
-				if colour(a.stdout) {
-					r.codes = a.stdout
-				}
-				r.trajectory(t)
-			})
+			print := func(v any, text func(*reader)) error {
+				return a.print(v, func(w io.Writer) {
+					r := &reader{w: w, full: full, task: t.Run.Task}
+					if colour(a.stdout) {
+						r.codes = a.stdout
+					}
+					text(r)
+				})
+			}
+			if !masks {
+				return print(t, func(r *reader) { r.trajectory(t) })
+			}
+			m, err := maskOf(st, t, trajectories.Linear{SkipRevised: final}, &count)
+			if err != nil {
+				return err
+			}
+			return print(m, m.write)
 		},
 	}
 	c.Flags().BoolVar(&full, "full", false, "print long texts whole")
+	c.Flags().BoolVar(&masks, "mask", false, "show what the student learns from, with what is trained marked")
+	c.Flags().BoolVar(&final, "final", false, "with --mask: leave out what the reflector sent back")
+	count.flags(c)
 	c.Flags().StringVar(&status, "status", "", "list only runs that are pending, running, done or failed")
 	return c
 }

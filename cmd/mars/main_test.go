@@ -29,8 +29,13 @@ func TestMain(m *testing.M) {
 //	gzip FILE          writes FILE.gz
 //	cut FILE BYTES     keeps the first BYTES of FILE (negative: all but the last)
 //	[data]             holds where the real data sets are present, in $DATA
+//	$TOKENIZER         names a small tokenizer.json
 func TestScripts(t *testing.T) {
 	data := realData(t)
+	tokenizer, err := filepath.Abs(filepath.Join("..", "..", "trajectories", "tokenizer", "testdata", "tiny.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -38,6 +43,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DATA", data)
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("TOKENIZER", tokenizer)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
