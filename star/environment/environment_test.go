@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -149,6 +152,25 @@ func TestToolsAreThoseOfTheTask(t *testing.T) {
 	}
 	if got, err := s.Call(t.Context(), "user_profile", nil); err != nil || got != string(want) {
 		t.Errorf("the tool says %s, the session %s, %v", want, got, err)
+	}
+}
+
+// TestNamesAreNamesInPython: trainers make functions of the tools.
+func TestNamesAreNamesInPython(t *testing.T) {
+	name := regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+	keywords := strings.Fields("and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return self try while with yield")
+	for _, spec := range append(environmenttest.New(1).Tools(), environment.AnswerSpec()) {
+		var schema struct {
+			Properties map[string]json.RawMessage `json:"properties"`
+		}
+		if err := json.Unmarshal(spec.Parameters, &schema); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range slices.Concat([]string{spec.Name}, slices.Collect(maps.Keys(schema.Properties))) {
+			if !name.MatchString(n) || slices.Contains(keywords, n) {
+				t.Errorf("%s: %q is no name in Python", spec.Name, n)
+			}
+		}
 	}
 }
 

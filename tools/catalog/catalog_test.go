@@ -23,8 +23,8 @@ import (
 var calls = map[string][]string{
 	"user_profile": {`{}`},
 	"user_history": {
-		`{}`, `{"last":3}`, `{"last":100}`, `{"summary":true}`, `{"summary":true,"last":5}`, `{"from":2,"to":4}`, `{"from":3}`, `{"to":2}`,
-		`{"from":4,"to":2}`, `{"from":1000}`, `{"last":3,"from":1}`,
+		`{}`, `{"last":3}`, `{"last":100}`, `{"summary":true}`, `{"summary":true,"last":5}`, `{"start":2,"end":4}`, `{"start":3}`, `{"end":2}`,
+		`{"start":4,"end":2}`, `{"start":1000}`, `{"last":3,"start":1}`,
 	},
 	"item_info":       {`{"item":"b01"}`, `{"item":"b17"}`, `{"item":"c01"}`, `{"item":"c05"}`, `{"item":"0-new0"}`, `{"item":"c99"}`, `{"item":"<b>"}`, `{}`},
 	"candidate_stats": {`{}`},
@@ -166,7 +166,7 @@ func TestSentences(t *testing.T) {
 			`11. 2017-01-09 "Star 10" (1960); SF, Novel; rated 5`,
 			`12. 2017-01-11 "Star 11" (1960); SF, Novel; rated 5`,
 		}},
-		{"user_history", `{"from":2,"to":3}`, []string{
+		{"user_history", `{"start":2,"end":3}`, []string{
 			`The user read 12 items before 2017-01-20T12:00:00Z; positions 2 to 3, oldest first.`,
 			`2. 2016-12-22 "Classic 1" (1861); by Eliot; Classics; rated 3`,
 			`3. 2016-12-24 "Classic 2" (1862); by Eliot; Classics; rated 3`,
@@ -227,7 +227,7 @@ func TestNumbers(t *testing.T) {
 	if got := (catalog.Shift{Name: "Classics", Recent: 7, Count: 9}); profile.Recent.Shifts[0] != got || profile.Recent.Ratings.Mean != 3.6 {
 		t.Errorf("recent: %+v", profile.Recent)
 	}
-	history := call[catalog.HistoryResult](t, v, "user_history", `{"from":12,"to":300}`)
+	history := call[catalog.HistoryResult](t, v, "user_history", `{"start":12,"end":300}`)
 	if want := []catalog.Event{{Position: 12, Item: "k11", Date: "2017-01-11", Rating: 5}}; !reflect.DeepEqual(history.Items, want) || history.From != 12 || history.To != 12 {
 		t.Errorf("history: %+v", history)
 	}
@@ -262,8 +262,8 @@ func TestLongHistory(t *testing.T) {
 		args     string
 		from, to int
 	}{
-		{`{}`, 241, 250}, {`{"last":100}`, 151, 250}, {`{"from":20}`, 20, 119}, {`{"to":120}`, 21, 120}, {`{"from":240}`, 240, 250}, {`{"from":1,"to":100}`, 1, 100},
-		{`{"summary":true}`, 1, 250}, {`{"summary":true,"from":5}`, 5, 250}, {`{"summary":true,"last":7}`, 244, 250},
+		{`{}`, 241, 250}, {`{"last":100}`, 151, 250}, {`{"start":20}`, 20, 119}, {`{"end":120}`, 21, 120}, {`{"start":240}`, 240, 250}, {`{"start":1,"end":100}`, 1, 100},
+		{`{"summary":true}`, 1, 250}, {`{"summary":true,"start":5}`, 5, 250}, {`{"summary":true,"last":7}`, 244, 250},
 	} {
 		r := call[catalog.HistoryResult](t, v, "user_history", tc.args)
 		if r.From != tc.from || r.To != tc.to || r.Count != 250 {
@@ -275,7 +275,7 @@ func TestLongHistory(t *testing.T) {
 	}
 	set, _ := tools.Open(v, catalog.Tools(catalog.Config{})...)
 	tool, _ := set.Find("user_history")
-	if _, err := tool.Call(t.Context(), json.RawMessage(`{"from":1,"to":101}`)); err == nil {
+	if _, err := tool.Call(t.Context(), json.RawMessage(`{"start":1,"end":101}`)); err == nil {
 		t.Error("a stretch of 101 events is listed")
 	}
 }

@@ -20,8 +20,8 @@ const maxEvents = 100
 
 type historyArguments struct {
 	Last    int  `json:"last,omitzero" jsonschema:"the latest events, 10 if not given" minimum:"1" maximum:"100"`
-	From    int  `json:"from,omitzero" jsonschema:"the first position of a stretch, 1 is the oldest event" minimum:"1"`
-	To      int  `json:"to,omitzero" jsonschema:"the last position of a stretch; at most 100 events are listed" minimum:"1"`
+	Start   int  `json:"start,omitzero" jsonschema:"the first position of a stretch, 1 is the oldest event" minimum:"1"`
+	End     int  `json:"end,omitzero" jsonschema:"the last position of a stretch; at most 100 events are listed" minimum:"1"`
 	Summary bool `json:"summary,omitzero" jsonschema:"counts by category, creator and year instead of single events: of the whole history, or of the stretch that is asked for"`
 }
 
@@ -82,21 +82,21 @@ func (c Config) userHistory(ctx context.Context, view tasks.View, a historyArgum
 // stretch returns the positions that are asked for, in a history of n events.
 func (a historyArguments) stretch(n int) (from, to int, err error) {
 	switch {
-	case a.Last > 0 && (a.From > 0 || a.To > 0):
-		return 0, 0, tools.Inputf("user_history takes last, or from and to, not both")
-	case a.From > n || a.To > 0 && a.From > a.To:
+	case a.Last > 0 && (a.Start > 0 || a.End > 0):
+		return 0, 0, tools.Inputf("user_history takes last, or start and end, not both")
+	case a.Start > n || a.End > 0 && a.Start > a.End:
 		return 0, 0, tools.Inputf("user_history: the history has %s: give positions in order, from 1 on", translate.Plural(n, "event"))
 	case n == 0:
 		return 0, 0, nil
-	case a.From > 0 || a.To > 0:
-		from, to = max(1, a.From), n
-		if a.To > 0 {
-			to = min(a.To, n)
+	case a.Start > 0 || a.End > 0:
+		from, to = max(1, a.Start), n
+		if a.End > 0 {
+			to = min(a.End, n)
 		}
-		if a.From == 0 && !a.Summary {
+		if a.Start == 0 && !a.Summary {
 			from = max(1, to-maxEvents+1)
 		}
-		if a.To == 0 && !a.Summary {
+		if a.End == 0 && !a.Summary {
 			to = min(to, from+maxEvents-1)
 		}
 	case a.Last == 0 && a.Summary:

@@ -244,6 +244,28 @@ func TestListsAndPrompts(t *testing.T) {
 	}
 }
 
+// TestAListedTaskBegins: a task begins by the specification that lists give.
+func TestAListedTaskBegins(t *testing.T) {
+	c := connect(t, environmenttest.New(1), ors.Config{})
+	var listed struct {
+		Tasks []json.RawMessage
+		Env   string `json:"env_name"`
+	}
+	_, body := c.do("POST", "/tasks", `{"split":"train"}`)
+	if err := json.Unmarshal([]byte(body), &listed); err != nil {
+		t.Fatal(err)
+	}
+	_, body = c.do("POST", "/create_session", "")
+	c.sid, _, _ = c.events(body)
+	create, _ := json.Marshal(map[string]any{"task_spec": listed.Tasks[0], "env_name": listed.Env, "split": nil})
+	if status, body := c.do("POST", "/create", string(create)); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := c.do("POST", "/create", string(create)); status != 400 || !strings.Contains(body, "has a task already") {
+		t.Errorf("a second task: %d %s", status, body)
+	}
+}
+
 func TestScoreGroup(t *testing.T) {
 	c := connect(t, environmenttest.New(1), ors.Config{})
 	c.begin()

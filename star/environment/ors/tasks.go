@@ -171,9 +171,7 @@ func (s *service) open(w http.ResponseWriter, _ *http.Request) {
 func (s *service) create(r *http.Request) (any, error) {
 	q, err := read[struct {
 		EnvName *string `json:"env_name"`
-		Spec    *struct {
-			ID string `json:"id"`
-		} `json:"task_spec"`
+		Spec    *spec   `json:"task_spec"`
 		Split   *string `json:"split"`
 		Index   *int    `json:"index"`
 		Toolset *string `json:"toolset_name"`
