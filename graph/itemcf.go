@@ -39,7 +39,7 @@ type kernel uint8
 
 const (
 	anyKernel    kernel = iota // the cheapest, by what is known before counting
-	sparseKernel               // note what was counted, look at that
+	sparseKernel               // note what is counted often enough, look at that
 	denseKernel                // count, then look through all
 	wideKernel                 // dense, with 32 bits a counter
 	pullKernel                 // read the other items' lists, popular first
@@ -129,12 +129,15 @@ func (c *Cut) nearItems(s *scratch, i uint32, q Query, bar found) []found {
 	}
 	work := c.spread(s, &c.g.users, &c.m.users, users, 0)
 	rows := c.g.Items()
-	dense := q.kernel >= denseKernel || q.kernel == anyKernel && work > rows/4
+	dense := q.kernel >= denseKernel || q.kernel == anyKernel && work > 2*rows
 	h := c.choosing(skip[0], &s.best, items, &c.m.items, q.Support)
-	if len(users) <= math.MaxUint16 && q.kernel != wideKernel {
-		pushAndChoose[uint16](&h, s, rows, skip, dense)
-	} else {
-		pushAndChoose[uint32](&h, s, rows, skip, dense)
+	switch {
+	case len(users) <= math.MaxUint8 && q.kernel != wideKernel:
+		pushAndChoose[uint8](&h, s, rows, work, skip, dense)
+	case len(users) <= math.MaxUint16 && q.kernel != wideKernel:
+		pushAndChoose[uint16](&h, s, rows, work, skip, dense)
+	default:
+		pushAndChoose[uint32](&h, s, rows, work, skip, dense)
 	}
 	c.m.items.note(h.asked)
 	return s.best.sorted()

@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // ahead is how many rows before its turn a row's first entry is touched, so
 // that it is on its way from memory when its turn comes.
 const ahead = 6
@@ -26,17 +28,28 @@ func push[C counter](counts []C, spans []span) {
 //go:noinline
 func keep(uint32) {}
 
-// pushNoting does the same, and notes what it counted first.
-func pushNoting[C counter](counts []C, spans []span, touched []uint32) []uint32 {
-	for _, s := range spans {
-		for _, j := range s.ids() {
-			if counts[j] == 0 {
-				touched = append(touched, j)
+// pushNoting does the same, and notes what is counted for the least'th time, of
+// which there are as many as noted has room for. It returns their number.
+func pushNoting[C counter](counts []C, spans []span, least C, noted []uint32) (n int) {
+	var touched uint32
+	for k, s := range spans {
+		if k+ahead < len(spans) {
+			if next := spans[k+ahead]; next.from < next.to {
+				touched += next.in.ids[next.from]
 			}
-			counts[j]++
+		}
+		for _, j := range s.ids() {
+			c := counts[j] + 1
+			counts[j] = c
+			// Written in any case: whether it stays is no branch to guess.
+			noted[n] = j
+			if c == least {
+				n++
+			}
 		}
 	}
-	return touched
+	keep(touched)
+	return n
 }
 
 // pushWeighted counts, and adds the weight of each row's owner.
@@ -54,26 +67,43 @@ func pushWeighted(counts []uint32, weights []uint64, spans []span, touched []uin
 	return touched
 }
 
-// pushAndChoose counts all entries of the spans and chooses among the n rows
-// that they may name, but none of skip. Where the counts are few it
-// notes which, otherwise it looks through all.
-func pushAndChoose[C counter](h *choose, s *scratch, n int, skip []uint32, dense bool) {
+// pushAndChoose counts all entries of the spans, work of them, and chooses among
+// the n rows that they may name, but none of skip. Where little is counted it
+// notes what may be enough, otherwise it looks through all.
+func pushAndChoose[C counter](h *choose, s *scratch, n, work int, skip []uint32, dense bool) {
 	counts := view[C](s, n)
 	if dense {
 		push(counts, s.spans)
-	} else {
-		s.touched = pushNoting(counts, s.spans, s.touched[:0])
-	}
-	for _, r := range skip {
-		counts[r] = 0
-	}
-	if dense {
+		for _, r := range skip {
+			counts[r] = 0
+		}
 		sweep[C](h, s, n)
 		return
 	}
-	for _, r := range s.touched {
-		h.consider(r, uint32(counts[r]), 0)
+	least := max(1, h.least)
+	if least > uint32(^C(0)) {
+		return // more than are counted
+	}
+	room := min(work/int(least), n) + 1
+	s.touched = slices.Grow(s.touched[:0], room)[:room]
+	noted := s.touched[:pushNoting(counts, s.spans, C(least), s.touched)]
+	for _, r := range skip {
 		counts[r] = 0
+	}
+	for k, r := range noted {
+		if h.stale && k%1024 == 0 {
+			h.raise()
+		}
+		h.consider(r, uint32(counts[r]), 0)
+	}
+	if work > n/8 {
+		clear(counts)
+		return
+	}
+	for _, p := range s.spans {
+		for _, r := range p.ids() {
+			counts[r] = 0
+		}
 	}
 }
 

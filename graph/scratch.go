@@ -10,7 +10,7 @@ type scratch struct {
 	weights []uint64 // by internal id of items
 	bits    []uint64 // a set of internal ids
 	skips   []uint64 // another
-	touched []uint32 // in order of first touch
+	touched []uint32 // what was counted, in order
 	noted   []uint32
 	spans   []span
 	best    best
@@ -87,6 +87,6 @@ func (g *Graph) scratch() *scratch {
 }
 
 func (g *Graph) release(s *scratch) {
-	s.touched, s.spans, s.best.kept = s.touched[:0], s.spans[:0], s.best.kept[:0]
+	s.spans, s.best.kept = s.spans[:0], s.best.kept[:0]
 	g.pool.Put(s)
 }

@@ -70,16 +70,16 @@ func (c *Cut) nearUsers(s *scratch, u uint32, q UserQuery, way kernel) []found {
 	}
 	rows := c.g.Users()
 	work := c.spread(s, &c.g.items, &c.m.items, items, q.Latest)
-	dense := way >= denseKernel || way == anyKernel && work > rows/16
+	dense := way >= denseKernel || way == anyKernel && work > 2*rows
 	skip := s.skipping(u, nil)
 	h := c.choosing(skip[0], &s.best, &c.g.users, &c.m.users, q.Support)
 	switch {
 	case len(items) <= math.MaxUint8 && way != wideKernel:
-		pushAndChoose[uint8](&h, s, rows, skip, dense)
+		pushAndChoose[uint8](&h, s, rows, work, skip, dense)
 	case len(items) <= math.MaxUint16 && way != wideKernel:
-		pushAndChoose[uint16](&h, s, rows, skip, dense)
+		pushAndChoose[uint16](&h, s, rows, work, skip, dense)
 	default:
-		pushAndChoose[uint32](&h, s, rows, skip, dense)
+		pushAndChoose[uint32](&h, s, rows, work, skip, dense)
 	}
 	c.m.users.note(h.asked)
 	return s.best.sorted()
