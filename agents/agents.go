@@ -39,6 +39,18 @@ type Func func(ctx context.Context, t *Turn) (message.Body, error)
 // Handle calls f.
 func (f Func) Handle(ctx context.Context, t *Turn) (message.Body, error) { return f(ctx, t) }
 
+// From is before for the messages that come before at in the order of the
+// causal tree, and after for the others: an agent that changes in the middle
+// of a run. What is answered by before is answered by it to the end.
+func From(at message.ID, before, after Agent) Agent {
+	return Func(func(ctx context.Context, t *Turn) (message.Body, error) {
+		if t.In.ID.Compare(at) < 0 {
+			return before.Handle(ctx, t)
+		}
+		return after.Handle(ctx, t)
+	})
+}
+
 // Record holds the facts of a run that are already known.
 //
 // Recall returns the fact at id if it answers a request with that digest; ok

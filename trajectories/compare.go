@@ -14,7 +14,8 @@ import (
 //
 // Under [Replay] and [ReplayTools] a message that differs from the record, or
 // that the record does not have, is refused with [ErrDiverged]. A tool's result
-// that was executed anew is such a message. Under [Resume] and [Fork] it is
+// that was executed anew is such a message. Under [Fork] that holds for what
+// comes before the point. Under [Resume], and from the point on, it is
 // remembered and passed on: it is what [Record.Recall] then gives as the reason
 // why a request has changed.
 func (r *Record) Log(next message.Log) message.Log {
@@ -30,7 +31,7 @@ func (r *Record) Log(next message.Log) message.Log {
 			r.mu.Unlock()
 		}
 		switch {
-		case same || !r.strict:
+		case same || !r.strict(e.ID):
 			return next.Append(ctx, e)
 		case found:
 			return fmt.Errorf("%w: %s", ErrDiverged, contrast(then, e))

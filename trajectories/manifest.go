@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mars-rec/mars/message"
 )
 
 // Everyone stands, in [Manifest.Models], for the roles that are not named.
@@ -22,9 +26,42 @@ type Manifest struct {
 	Seed     int64             `json:"seed"`
 	Sampling string            `json:"sampling,omitempty"` // how replies are drawn
 	Data     string            `json:"data"`               // hash of the data set
+	// Origin says where the runs have parted from another, if they have.
+	Origin *Origin `json:"origin,omitempty"`
 	// Setup is what the runs were made with as their maker tells it, so that
 	// it can make them again: kept, not compared.
 	Setup json.RawMessage `json:"setup,omitempty"`
+}
+
+// Origin is the point at which runs were forked from one of another store.
+type Origin struct {
+	Store string     `json:"store"` // where it was: told, not compared
+	Run   string     `json:"run"`
+	Seal  string     `json:"seal"`
+	At    message.ID `json:"at"` // what comes before is the run's, the rest is new
+	// Changed names what differs from what the run was made with, as
+	// [Manifest.Differences] does; empty where only the draw does.
+	Changed []string `json:"changed"`
+}
+
+// String names the run and the point.
+func (o *Origin) String() string {
+	if o == nil {
+		return "none"
+	}
+	return fmt.Sprintf("run %s (%.20s) from %s on", o.Run, strings.TrimPrefix(o.Seal, sealVersion+":"), o.At)
+}
+
+// Fork is the id of the nth run that was forked from the run of that id.
+func (o *Origin) Fork(n int) string { return o.Run + "~" + strconv.Itoa(n) }
+
+// Number returns n of an id that [Origin.Fork] made; 0 of any other.
+func (o *Origin) Number(id string) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(id, o.Run+"~"))
+	if err != nil || n < 1 || o.Fork(n) != id {
+		return 0
+	}
+	return n
 }
 
 // Differences names what differs between two manifests, one text for each, in
@@ -51,6 +88,7 @@ func (m Manifest) Differences(other Manifest) []string {
 	differ("seed", m.Seed, other.Seed)
 	differ("sampling", orNone(m.Sampling), orNone(other.Sampling))
 	differ("data", m.Data, other.Data)
+	differ("forked from", m.Origin.String(), other.Origin.String())
 	return out
 }
 

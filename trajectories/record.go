@@ -20,7 +20,8 @@ var ErrDiverged = errors.New("the run has diverged from its record")
 // message, so that a divergence can be told by what caused it.
 type Record struct {
 	known  *Trajectory
-	strict bool                               // the known log is whole: what is not in it is a divergence
+	strict func(id message.ID) bool           // the known log is whole there: what is not in it is a divergence
+	asked  func(id message.ID) bool           // whether the request there must be the recorded one
 	recall func(fact message.Envelope) bool   // whether a known fact is handed out
 	live   func(id message.ID) (unknown bool) // whether an unknown fact may be fetched
 
@@ -31,33 +32,46 @@ type Record struct {
 // Replay knows every fact of t. A request that t has no answer to, or another
 // request's answer, is ErrDiverged.
 func Replay(t *Trajectory) *Record {
-	return &Record{known: t, strict: true, recall: all, live: none}
+	return &Record{known: t, strict: always, asked: always, recall: all, live: never}
 }
 
 // ReplayTools knows every reply of a model in t; tools are executed anew. With
 // [Record.Log], a result that differs from the recorded one is ErrDiverged.
 func ReplayTools(t *Trajectory) *Record {
-	return &Record{known: t, strict: true, live: none,
+	return &Record{known: t, strict: always, asked: always, live: never,
 		recall: func(e message.Envelope) bool { return e.Kind != (tools.Result{}).Kind() }}
 }
 
 // Resume knows what t holds, which is what was recorded before a run was cut
 // off; everything else is fetched. Another request's answer is ErrDiverged.
 func Resume(t *Trajectory) *Record {
-	return &Record{known: t, recall: all, live: func(message.ID) bool { return true }}
+	return &Record{known: t, strict: never, asked: always, recall: all, live: always}
 }
 
 // Fork knows the facts of t that come before at in the order of the causal
-// tree, all of them; from at on everything is fetched.
+// tree, all of them; from at on everything is fetched. The run may speak with
+// another model, or draw its replies otherwise, than t did: what was answered
+// before at stays the answer. So the run must be given the record's
+// [Record.Log], which holds every message before at to the record: what was
+// asked there, in words, is what was answered.
 func Fork(t *Trajectory, at message.ID) *Record {
 	before := func(id message.ID) bool { return id.Compare(at) < 0 }
-	return &Record{known: t,
+	return (&Record{known: t, strict: before,
 		recall: func(e message.Envelope) bool { return before(e.ID) },
-		live:   func(id message.ID) bool { return !before(id) }}
+		live:   func(id message.ID) bool { return !before(id) }}).From(at)
+}
+
+// From makes the record compare requests, by digest, from at on only, and
+// returns it. It is for a trajectory that is itself a fork at that point:
+// what came before was asked of another model. Messages are compared as ever.
+func (r *Record) From(at message.ID) *Record {
+	r.asked = func(id message.ID) bool { return id.Compare(at) >= 0 }
+	return r
 }
 
 func all(message.Envelope) bool { return true }
-func none(message.ID) bool      { return false }
+func always(message.ID) bool    { return true }
+func never(message.ID) bool     { return false }
 
 // Recall returns the fact at id if it is known and answers the request with
 // that digest. If ok is false the fact is to be fetched.
@@ -69,7 +83,7 @@ func (r *Record) Recall(id message.ID, digest string) (fact message.Envelope, ok
 		}
 		return message.Envelope{}, false, fmt.Errorf("%w: nothing recorded at %s", ErrDiverged, id)
 	}
-	if e.Meta.Digest != digest {
+	if e.Meta.Digest != digest && r.asked(id) {
 		if r.live(id) && !r.recall(e) {
 			return message.Envelope{}, false, nil
 		}

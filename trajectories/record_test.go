@@ -136,6 +136,18 @@ func TestForkKeepsWhatCameBefore(t *testing.T) {
 		t.Errorf("1.1.5 is %s: not the recorded reply", e.Body)
 	}
 
+	again := clone(tr) // as if another model had been asked, with the same words
+	redigest(again, "1.1.3")
+	if _, err := newWorld().run(t, trajectories.Fork(again, "1.2.4")); err != nil {
+		t.Errorf("what another model answered before the fork: %v", err)
+	}
+	if _, err := newWorld().run(t, trajectories.Replay(again).From("1.2.4")); err != nil {
+		t.Errorf("the replay of a fork: %v", err)
+	}
+	if _, err := newWorld().run(t, trajectories.Replay(again).From("1.1.3")); !errors.Is(err, trajectories.ErrDiverged) {
+		t.Errorf("the replay of a fork at an earlier point: %v, want ErrDiverged", err)
+	}
+
 	w = newWorld()
 	w.system = "be verbose"
 	_, err = w.run(t, trajectories.Fork(tr, "1.3.3"))

@@ -51,7 +51,7 @@ const (
 
 // Run is what is known of a run as a whole.
 type Run struct {
-	ID       string     `json:"id"` // the task's id
+	ID       string     `json:"id"` // the task's id; of a fork, see Origin.Fork
 	Task     tasks.Task `json:"task"`
 	Status   Status     `json:"status"`
 	Attempts int        `json:"attempts,omitempty"` // times that it was started

@@ -43,20 +43,26 @@ type Run struct {
 // [ErrDone]. A run that is begun again is taken from whoever held it in this
 // process.
 func (s *Store) Begin(ctx context.Context, task tasks.Task) (*Run, error) {
-	r, err := s.begin(ctx, task)
+	return s.BeginAs(ctx, task.ID, task)
+}
+
+// BeginAs is like [Store.Begin] for one of several runs of the same task,
+// which go by ids of their own.
+func (s *Store) BeginAs(ctx context.Context, id string, task tasks.Task) (*Run, error) {
+	r, err := s.begin(ctx, id, task)
 	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", task.ID, err)
+		return nil, fmt.Errorf("run %s: %w", id, err)
 	}
 	return r, nil
 }
 
-func (s *Store) begin(ctx context.Context, task tasks.Task) (*Run, error) {
+func (s *Store) begin(ctx context.Context, id string, task tasks.Task) (*Run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.writer == nil {
 		return nil, errReadOnly
 	}
-	if before := s.live[task.ID]; before != nil {
+	if before := s.live[id]; before != nil {
 		before.end()
 		done := make(chan error, 1)
 		if err := s.writer.put(ctx, write{done: done}); err != nil {
@@ -65,9 +71,9 @@ func (s *Store) begin(ctx context.Context, task tasks.Task) (*Run, error) {
 		if err := wait(ctx, done); err != nil { // now what it had queued can be read
 			return nil, err
 		}
-		delete(s.live, task.ID)
+		delete(s.live, id)
 	}
-	row, isNew, err := s.row(ctx, task)
+	row, isNew, err := s.row(ctx, id, task)
 	if err != nil {
 		return nil, err
 	}
@@ -106,23 +112,23 @@ func (s *Store) begin(ctx context.Context, task tasks.Task) (*Run, error) {
 	if isNew {
 		s.next++
 	}
-	s.live[task.ID] = r
+	s.live[id] = r
 	return r, nil
 }
 
 // row finds the row of the task's run, or makes a pending one.
-func (s *Store) row(ctx context.Context, task tasks.Task) (row runRow, isNew bool, err error) {
-	if row, err = pending(s.next, task); err != nil {
+func (s *Store) row(ctx context.Context, id string, task tasks.Task) (row runRow, isNew bool, err error) {
+	if row, err = pending(s.next, id, task); err != nil {
 		return row, false, err
 	}
-	stored, err := s.find(ctx, task.ID)
+	stored, err := s.find(ctx, id)
 	switch {
 	case errors.Is(err, ErrNoRun):
 		return row, true, nil
 	case err != nil:
 		return row, false, err
 	case stored.task != row.task:
-		return row, false, otherTask(task.ID)
+		return row, false, otherTask(id)
 	}
 	return stored, false, nil
 }

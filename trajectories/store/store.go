@@ -293,7 +293,7 @@ func (s *Store) Add(ctx context.Context, list ...tasks.Task) error {
 	}
 	var added []runRow
 	for _, task := range list {
-		row, err := pending(s.next+int64(len(added)), task)
+		row, err := pending(s.next+int64(len(added)), task.ID, task)
 		if err != nil {
 			return err
 		}
@@ -345,12 +345,15 @@ func (s *Store) known(ctx context.Context, list []tasks.Task) (map[string]string
 }
 
 // pending makes the row of a run that nobody has begun.
-func pending(number int64, task tasks.Task) (runRow, error) {
+func pending(number int64, id string, task tasks.Task) (runRow, error) {
+	if id == "" {
+		return runRow{}, errors.New("a run needs an id")
+	}
 	if err := task.Check(); err != nil {
 		return runRow{}, err
 	}
 	text, err := message.Marshal(task)
-	return runRow{number: number, id: task.ID, task: string(text), status: trajectories.Pending, ranking: "[]", models: "[]"}, err
+	return runRow{number: number, id: id, task: string(text), status: trajectories.Pending, ranking: "[]", models: "[]"}, err
 }
 
 func otherTask(id string) error { return fmt.Errorf("another task has the id %s", id) }

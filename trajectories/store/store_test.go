@@ -512,3 +512,36 @@ func TestScores(t *testing.T) {
 		t.Errorf("%d scores are verified, want 3", report.Scores)
 	}
 }
+
+// TestSeveralRunsOfOneTask: runs that go by ids of their own are apart, and
+// keep the task that they are of.
+func TestSeveralRunsOfOneTask(t *testing.T) {
+	p := path(t)
+	s := create(t, p)
+	for _, id := range []string{"t1~1", "t1~2"} {
+		r, err := s.BeginAs(t.Context(), id, task("t1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(t, r, envelopes(id))
+		if err := r.Seal(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"t1~1", "t1~2"} {
+		tr, err := s.Trajectory(t.Context(), id)
+		if err != nil || tr.Run.ID != id || tr.Run.Task.ID != "t1" {
+			t.Errorf("%s is %+v, %v: want a run of t1", id, tr, err)
+		}
+	}
+	if _, err := s.BeginAs(t.Context(), "t1~1", task("t1")); !errors.Is(err, store.ErrDone) {
+		t.Errorf("begun again: %v, want ErrDone", err)
+	}
+	if _, err := s.BeginAs(t.Context(), "t1~1", task("t2")); err == nil {
+		t.Error("another task is begun under the id")
+	}
+	if _, err := s.BeginAs(t.Context(), "", task("t1")); err == nil {
+		t.Error("a run without an id is begun")
+	}
+	sound(t, p)
+}
