@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 
@@ -20,9 +19,7 @@ type llmFlags struct {
 	models *modelFlags
 	model  string
 	name   string
-	listen string
-	open   bool
-	hosts  []string
+	listen listenFlags
 	limit  int64
 }
 
@@ -55,30 +52,17 @@ from web pages of other origins are refused.`),
 	f.models = a.addModelFlags(c)
 	c.Flags().StringVar(&f.model, "model", "builtin", "the model to serve")
 	c.Flags().StringVar(&f.name, "name", "", "what clients call the model; the last part of its own name if not given")
-	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8088", "address to listen on; port 0 takes a free one")
-	c.Flags().BoolVar(&f.open, "open", false, "allow an address that other machines can reach")
-	c.Flags().StringArrayVar(&f.hosts, "host", nil, "host name that clients may use, with --open; any if not given; may be given many times")
+	f.listen.add(c, "127.0.0.1:8088", "address to listen on; port 0 takes a free one")
 	c.Flags().Int64Var(&f.limit, "max-body", 4<<20, "bytes of one request at most")
 	return c
 }
 
 func (a *app) llm(c *cobra.Command, f llmFlags) error {
-	host, _, err := net.SplitHostPort(f.listen)
-	if err != nil {
-		return usagef("--listen %q: want host:port, such as 127.0.0.1:8088", f.listen)
+	if err := f.listen.check(tokenVariable); err != nil {
+		return err
 	}
 	if f.limit < 1 {
 		return usagef("--max-body is %d: want 1 or more", f.limit)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !f.open {
-		return hinted(usagef("--listen %s can be reached from other machines", f.listen),
-			"add --open if that is what you want, and set %s", tokenVariable)
-	}
-	if !f.open && len(f.hosts) > 0 {
-		return usagef("--host is for --open")
-	}
-	if f.open && len(f.hosts) == 0 {
-		f.hosts = []string{"*"}
 	}
 	m, _, err := f.models.open(f.model)
 	if err != nil {
@@ -87,17 +71,16 @@ func (a *app) llm(c *cobra.Command, f llmFlags) error {
 	if f.name == "" {
 		f.name = served(f.model)
 	}
-	cfg := server.Config{Name: f.name, Token: os.Getenv(tokenVariable), Hosts: f.hosts, Limit: f.limit, Clock: a.now}
-	var listening net.ListenConfig
-	l, err := listening.Listen(c.Context(), "tcp", f.listen)
+	cfg := server.Config{Name: f.name, Token: os.Getenv(tokenVariable), Hosts: f.listen.names(), Limit: f.limit, Clock: a.now}
+	l, err := f.listen.listen(c.Context())
 	if err != nil {
-		return hinted(err, "give another address with --listen; port 0 takes a free one")
+		return err
 	}
 	report := llmReport{URL: "http://" + l.Addr().String() + "/v1", Model: f.name}
 	if err := a.print(report, func(w io.Writer) { fmt.Fprintln(w, report.URL) }); err != nil {
 		return err
 	}
-	if f.open && cfg.Token == "" {
+	if f.listen.open && cfg.Token == "" {
 		a.notef("anybody who reaches this address can use the model: set %s to ask for a token", tokenVariable)
 	}
 	a.notef("serving %s; Ctrl-C stops it. Use it so:", f.model)

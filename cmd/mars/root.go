@@ -36,7 +36,7 @@ trains a small student.`),
 		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), fitCommand(a), graphCommand(a), toolCommand(a)}},
 		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
 		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), verifyCommand(a), backupCommand(a)}},
-		{"training", "Training:", []*cobra.Command{scoreCommand(a), exportCommand(a)}},
+		{"training", "Training:", []*cobra.Command{scoreCommand(a), exportCommand(a), envCommand(a), mcpCommand(a)}},
 		{"results", "Results:", []*cobra.Command{evalCommand(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

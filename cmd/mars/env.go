@@ -1,0 +1,206 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/star/environment"
+	"github.com/mars-rec/mars/star/environment/mcp"
+	"github.com/mars-rec/mars/star/environment/ors"
+	"github.com/mars-rec/mars/star/environment/rest"
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tools"
+)
+
+// worldFlags say what an environment is made of.
+type worldFlags struct {
+	data, tasks, gold string
+	team              teamFlags
+	sessions          int
+	idle              time.Duration
+}
+
+func (f *worldFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.data, "data", "", "data set directory made by mars import")
+	c.Flags().StringVar(&f.tasks, "tasks", "", "task file made by mars tasks")
+	c.Flags().StringVar(&f.gold, "gold", "", "what the users really took, made by mars tasks")
+	c.Flags().StringVar(&f.team.file, "team", "", "YAML file of the team that taught the student; its tools and roles are the student's")
+	c.Flags().IntVar(&f.sessions, "sessions", 1024, "sessions open at once")
+	c.Flags().DurationVar(&f.idle, "idle", 15*time.Minute, "time after which a session that is not used is gone")
+}
+
+// world opens the environment. The data set must be closed after it.
+func (a *app) world(f worldFlags) (e *environment.Environment, d *datasets.Dataset, err error) {
+	if f.sessions < 1 || f.idle < time.Second {
+		return nil, nil, usagef("--sessions must be 1 or more, and --idle a second or more")
+	}
+	cfg := environment.Config{Sessions: f.sessions, Idle: f.idle, Clock: a.now, Report: func(err error) { a.notef("%v", err) }}
+	team, err := f.team.team()
+	if err != nil {
+		return nil, nil, err
+	}
+	if cfg.Tasks, err = tasks.ReadFile(f.tasks); err != nil {
+		return nil, nil, hinted(err, "mars tasks makes a task file")
+	}
+	if f.gold != "" {
+		if cfg.Gold, err = readGold(f.gold); err != nil {
+			return nil, nil, err
+		}
+	}
+	if d, err = openData(f.data); err != nil {
+		return nil, nil, err
+	}
+	cfg.Source, cfg.Roles = d, roleNames(team)
+	cfg.Tools = taught(team, toolbox(d.Manifest().Recipe.Format))
+	if _, err = d.View(cfg.Tasks[0]); err == nil {
+		e, err = environment.New(cfg)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(hinted(err, "give the tasks and the gold that were made of this data set"), d.Close())
+	}
+	return e, d, nil
+}
+
+// roleNames are the roles that a plan of the team may give work to.
+func roleNames(team orchestrator.Team) []string {
+	var names []string
+	for _, s := range team.Seats {
+		if s.Kind == "analyst" {
+			names = append(names, path.Base(string(s.Name)))
+		}
+	}
+	return names
+}
+
+// taught are the tools that a student of the team has: those that the rows of
+// mars export tell of.
+func taught(team orchestrator.Team, all []tools.Named) []tools.Named {
+	var have []tools.Named
+	for _, spec := range toolSpecs(team) {
+		i := slices.IndexFunc(all, func(t tools.Named) bool { return t.Name == spec.Name })
+		have = append(have, all[i])
+	}
+	return have
+}
+
+// envFlags are what `mars env` is told.
+type envFlags struct {
+	world    worldFlags
+	listen   listenFlags
+	tokenEnv string
+	split    string
+}
+
+// envReport says where an environment is served.
+type envReport struct {
+	URL         string `json:"url"`
+	Description string `json:"openapi"`
+	MCP         string `json:"mcp"`
+	Tasks       int    `json:"tasks"`
+}
+
+func envCommand(a *app) *cobra.Command {
+	var f envFlags
+	c := &cobra.Command{
+		Use:   "env",
+		Short: "Serve tasks, tools and rewards to trainers",
+		Long: strings.TrimSpace(`
+Serve each task as an episode: the student's prompt, the tools as of the task's
+moment, and the reward of the answer, the same numbers as mars score gives. What
+the users really took never leaves the server except as a reward.
+
+One address speaks three protocols:
+  /v1/...   plain HTTP in JSON; /openapi.json describes it
+  /mars/... Open Reward Standard, for the openreward client and TRL's OpenRewardSpec
+  /mcp      Model Context Protocol, streamable HTTP
+
+It listens on this machine only. --open allows another address; then name with
+--token-env an environment variable that holds a token: clients must send it as
+a bearer token or as their API key. Requests from web pages of other origins are
+refused.`),
+		Example: `  mars env --data data/books --tasks tasks.jsonl --gold gold.jsonl
+  mars env --data data/books --tasks tasks.jsonl --gold gold.jsonl --listen 0.0.0.0:8090 --open --token-env MARS_ENV_TOKEN
+  curl -s http://127.0.0.1:8090/v1/sessions -H 'Content-Type: application/json' -d '{"index":0}'`,
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error { return a.env(c, f) },
+	}
+	f.world.add(c)
+	f.listen.add(c, "127.0.0.1:8090", "address to listen on; port 0 takes a free one")
+	c.Flags().StringVar(&f.tokenEnv, "token-env", "", "environment variable with the token that clients must send")
+	c.Flags().StringVar(&f.split, "split", "train", "what the Open Reward Standard calls these tasks: train, validation or test")
+	return c
+}
+
+func (a *app) env(c *cobra.Command, f envFlags) (err error) {
+	if err := need(c, "data", "tasks", "gold"); err != nil {
+		return err
+	}
+	if err := f.listen.check("a token with --token-env"); err != nil {
+		return err
+	}
+	token, err := tokenFrom(f.tokenEnv)
+	if err != nil {
+		return err
+	}
+	e, d, err := a.world(f.world)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	h, err := faces(e, environment.Access{Token: token, Hosts: f.listen.names()}, f.split)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	l, err := f.listen.listen(c.Context())
+	if err != nil {
+		return err
+	}
+	url := "http://" + l.Addr().String()
+	report := envReport{url, url + "/openapi.json", url + "/mcp", len(e.Tasks())}
+	if err := a.print(report, func(w io.Writer) { fmt.Fprintln(w, report.URL) }); err != nil {
+		return err
+	}
+	a.tellOpen(f.listen, token)
+	a.notef("serving %s tasks; Ctrl-C stops it. Try it so:", thousands(int64(report.Tasks)))
+	a.notef("  curl -s %s/v1/sessions -H 'Content-Type: application/json' -d '{\"index\":0}'", url)
+	return serve(c.Context(), l, h)
+}
+
+// tellOpen warns of a server that anybody can use.
+func (a *app) tellOpen(f listenFlags, token string) {
+	if f.open && token == "" {
+		a.notef("anybody who reaches this address can use it: give --token-env to ask for a token")
+	}
+}
+
+// faces puts all protocols at one address.
+func faces(e *environment.Environment, access environment.Access, split string) (http.Handler, error) {
+	plain, err := rest.New(e, access)
+	if err != nil {
+		return nil, err
+	}
+	standard, err := ors.New(e, ors.Config{Access: access, Split: split})
+	if err != nil {
+		return nil, err
+	}
+	protocol, err := mcp.New(e, mcp.Config{Access: access})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", plain)
+	mux.Handle("/openapi.json", plain)
+	mux.Handle("/mcp", protocol)
+	mux.Handle("/", standard)
+	return mux, nil
+}
