@@ -32,7 +32,8 @@ Do the whole job, from a log to training rows, on a world of books that is made
 up on the spot: readers with tastes that drift, series, authors, newcomers. Each
 step is a command that is shown and that works on your own data too. Nothing
 leaves the machine; the teacher is builtin, which is rule-based and no language
-model.`),
+model. How it weighs its evidence is fitted on the first four fifths of the log;
+it is asked, and measured, about the last.`),
 		Example: "  mars demo\n  mars demo --out demo --force --seed 7",
 		Args:    exactly(),
 		RunE:    func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), d) },
@@ -67,8 +68,9 @@ func (a *app) demo(ctx context.Context, d demonstration) error {
 	seed := strconv.FormatInt(d.seed, 10)
 	for _, step := range [][]string{
 		{"import", "--format", "agentsociety", "--in", in("source"), "--out", in("data")},
-		{"tasks", "--data", in("data"), "--scenario", "classic", "--seed", seed, "--out", in("tasks.jsonl"), "--gold", in("gold.jsonl")},
-		{"synth", "--data", in("data"), "--tasks", in("tasks.jsonl"), "--model", "builtin", "--seed", seed, "--out", in("run.db")},
+		{"fit", "--data", in("data"), "--before", "q80", "--seed", seed, "--out", in("weights.json")},
+		{"tasks", "--data", in("data"), "--after", "q80", "--per-user", "3", "--seed", seed, "--out", in("tasks.jsonl"), "--gold", in("gold.jsonl")},
+		{"synth", "--data", in("data"), "--tasks", in("tasks.jsonl"), "--model", "builtin:" + in("weights.json"), "--seed", seed, "--out", in("run.db")},
 		{"replay", in("run.db")},
 		{"score", in("run.db"), "--gold", in("gold.jsonl")},
 		{"export", in("run.db"), "--gold", in("gold.jsonl"), "--for", "trl-sft", "--out", in("sft")},
