@@ -40,7 +40,7 @@ bench-compare: ## benchmarks of REF beside those of the working tree: make bench
 	$(GO) run golang.org/x/perf/cmd/benchstat@latest bin/old.txt bin/new.txt
 
 golden: ## write the golden files anew; read the difference as prose
-	$(GO) test ./... -run Golden -update
+	$(GO) test $$(grep -rl 'Bool("update"' --include='*_test.go' . | xargs -n 1 dirname | sort -u) -update
 
 examples: ## run every example program
 	@set -e; for d in $$($(GO) list -f '{{if eq .Name "main"}}{{.Dir}}{{end}}' ./examples/...); do echo "== $${d##*/}"; $(GO) run $$d; done
