@@ -2,42 +2,37 @@ package graph
 
 import "slices"
 
-// ahead is how many rows before its turn a row's first entry is touched, so
-// that it is on its way from memory when its turn comes.
-const ahead = 6
+// ahead is how many rows before its turn a row is asked for, so that it is on its
+// way from memory when its turn comes; linesAhead is how much of it.
+const (
+	ahead      = 8
+	linesAhead = 6
+)
+
+// announce asks for the start of a row.
+func announce(spans []span, k int) {
+	if k < len(spans) {
+		if s := spans[k]; s.from < s.to {
+			prefetch(&s.in.ids[s.from], min(linesAhead, s.len()/16+1))
+		}
+	}
+}
 
 // push adds one for every entry of the spans.
 func push[C counter](counts []C, spans []span) {
-	var touched uint32
 	for k, s := range spans {
-		if k+ahead < len(spans) {
-			if next := spans[k+ahead]; next.from < next.to {
-				touched += next.in.ids[next.from]
-			}
-		}
+		announce(spans, k+ahead)
 		for _, j := range s.ids() {
 			counts[j]++
 		}
 	}
-	keep(touched)
 }
-
-// keep makes the compiler keep a value that is loaded only for the sake of the
-// load.
-//
-//go:noinline
-func keep(uint32) {}
 
 // pushNoting does the same, and notes what is counted for the least'th time, of
 // which there are as many as noted has room for. It returns their number.
 func pushNoting[C counter](counts []C, spans []span, least C, noted []uint32) (n int) {
-	var touched uint32
 	for k, s := range spans {
-		if k+ahead < len(spans) {
-			if next := spans[k+ahead]; next.from < next.to {
-				touched += next.in.ids[next.from]
-			}
-		}
+		announce(spans, k+ahead)
 		for _, j := range s.ids() {
 			c := counts[j] + 1
 			counts[j] = c
@@ -48,7 +43,6 @@ func pushNoting[C counter](counts []C, spans []span, least C, noted []uint32) (n
 			}
 		}
 	}
-	keep(touched)
 	return n
 }
 
@@ -112,7 +106,8 @@ func pushAndChoose[C counter](h *choose, s *scratch, n, work int, skip []uint32,
 func (c *Cut) spread(s *scratch, l *lists, e *ends, rows []uint32, most int) (work int) {
 	s.spans = s.spans[:0]
 	known := e.of(l, c.m, len(rows))
-	for _, r := range rows {
+	for k, r := range rows {
+		l.announce(rows, k, c.m)
 		var p span
 		if known != nil {
 			p = span{l, l.offsets[r], known[r]}
@@ -126,4 +121,20 @@ func (c *Cut) spread(s *scratch, l *lists, e *ends, rows []uint32, most int) (wo
 		s.spans = append(s.spans, p)
 	}
 	return work
+}
+
+// announce asks for what it takes to find the visible part of rows that come
+// soon: first for where they stand, then for the times that the search begins
+// with.
+func (l *lists) announce(rows []uint32, k int, m *moment) {
+	if k += 2 * ahead; k < len(rows) && int(rows[k]) < len(l.offsets) {
+		prefetch(&l.offsets[rows[k]], 1)
+	}
+	if k -= ahead; k < len(rows) && int(rows[k])+1 < len(l.offsets) && m.limit <= m.latest {
+		if g := uint64(rows[k]) * checkpoints; g < uint64(len(l.grid)) {
+			prefetch(&l.grid[g], 1)
+		} else if from, to := l.offsets[rows[k]], l.offsets[rows[k]+1]; from < to {
+			prefetch(&l.times[from+(to-from)/2], 1)
+		}
+	}
 }
