@@ -42,9 +42,10 @@ var rooms = map[string]room{
 	"tasks/datasets/formats": {may: []string{"tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 	"tasks/datasets/world":   {may: []string{"tasks."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 
-	"graph":      {},
-	"graph/rank": {may: []string{"graph."}},
-	"graph/ego":  {may: []string{"graph."}},
+	"graph":          {},
+	"graph/rank":     {may: []string{"graph."}},
+	"graph/ego":      {may: []string{"graph."}},
+	"graph/powerlaw": {may: []string{"graph."}},
 
 	"tools":           {may: []string{"message.", "model.", "tasks."}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/toolstest": {may: []string{"message.", "model.", "tasks.", "tools.", "graph.", "tasks/taskstest"}, never: append([]string{"tasks/gold"}, everyone...)},

@@ -10,7 +10,7 @@ import (
 func graphCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "graph",
-		Short: "Look into the user-item graph",
+		Short: "Look into the user-item graph, build and measure it",
 		Long: strings.TrimSpace(`
 Look into the user-item graph of a data set, as of any moment.`),
 		Example: "  mars graph draw --data data/ml --user 42 --item 318 --out why.svg",
@@ -18,6 +18,6 @@ Look into the user-item graph of a data set, as of any moment.`),
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.SuggestionsMinimumDistance = 2
-	c.AddCommand(graphDrawCommand(a), graphPrecomputeCommand(a))
+	c.AddCommand(graphDrawCommand(a), graphPrecomputeCommand(a), graphBuildCommand(a), graphInfoCommand(a), graphBenchCommand(a))
 	return c
 }
