@@ -32,6 +32,8 @@ package trajectories
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/tasks"
@@ -74,6 +76,39 @@ func (t *Trajectory) Find(id message.ID) (message.Envelope, bool) {
 		return message.Envelope{}, false
 	}
 	return t.Log[i], true
+}
+
+// Nearest returns the ID in the log that is nearest to one that may not be
+// there: of those that share the longest path with it, the one whose next
+// ordinal is closest, the first of them in the log. It is "" for an empty log.
+func (t *Trajectory) Nearest(id message.ID) message.ID {
+	want := strings.Split(string(id), ".")
+	var nearest message.ID
+	most, least := -1, 0
+	for _, e := range t.Log {
+		path := strings.Split(string(e.ID), ".")
+		n := 0
+		for n < len(path) && n < len(want) && path[n] == want[n] {
+			n++
+		}
+		away := ordinal(path, n) - ordinal(want, n)
+		if away < 0 {
+			away = -away
+		}
+		if n > most || n == most && away < least {
+			nearest, most, least = e.ID, n, away
+		}
+	}
+	return nearest
+}
+
+// ordinal is the nth of a path, 0 where it has ended.
+func ordinal(path []string, n int) int {
+	if n >= len(path) {
+		return 0
+	}
+	i, _ := strconv.Atoi(path[n])
+	return i
 }
 
 // Sort puts messages into the order of a walk of the causal tree, which is the

@@ -165,3 +165,18 @@ func TestManifestDifferences(t *testing.T) {
 		t.Errorf("differences are %q, want %q", d, want)
 	}
 }
+
+func TestNearest(t *testing.T) {
+	tr := &trajectories.Trajectory{}
+	for _, id := range []message.ID{"1", "1.1", "1.1.1", "1.1.2", "1.2", "1.2.3", "1.10"} {
+		tr.Log = append(tr.Log, message.Envelope{ID: id})
+	}
+	for id, want := range map[message.ID]message.ID{"1": "1", "1.1.2": "1.1.2", "1.1.7": "1.1.2", "1.1.2.9": "1.1.2", "1.3": "1.2", "1.2.4": "1.2.3", "1.9": "1.10", "1.99": "1.10", "2": "1"} {
+		if got := tr.Nearest(id); got != want {
+			t.Errorf("nearest to %s is %s, want %s", id, got, want)
+		}
+	}
+	if got := (&trajectories.Trajectory{}).Nearest("1.2"); got != "" {
+		t.Errorf("nearest in an empty log is %s", got)
+	}
+}

@@ -35,7 +35,7 @@ trains a small student.`),
 		{"start", "Start here:", []*cobra.Command{demoCommand(a)}},
 		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), fitCommand(a), graphCommand(a), toolCommand(a)}},
 		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
-		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), verifyCommand(a), backupCommand(a)}},
+		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), forkCommand(a), diffCommand(a), verifyCommand(a), backupCommand(a)}},
 		{"training", "Training:", []*cobra.Command{scoreCommand(a), exportCommand(a), envCommand(a), mcpCommand(a)}},
 		{"results", "Results:", []*cobra.Command{evalCommand(a)}},
 	} {
@@ -93,7 +93,7 @@ The program's exit status:
   0  done
   1  failure: the command could not do its work, or did only part of it
   2  usage: the command line or a configuration file is wrong
-  3  gate: the command ran, and what it checks does not hold (replay, verify)
+  3  gate: the command ran, and what it checks does not hold (replay, verify, diff)
 
 With --json an error is {"error":{"kind","message","hint"}} on standard error.`),
 	}

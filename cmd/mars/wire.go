@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mars-rec/mars/agents"
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
@@ -30,6 +31,13 @@ type setup struct {
 	Seed     int64             `json:"seed"`
 	Sampling model.Sampling    `json:"sampling,omitzero"`
 	Stored   string            `json:"stored,omitempty"` // file of stored evidence: a path, or a name in the data set's directory
+	Fork     *forked           `json:"fork,omitempty"`
+}
+
+// forked says that runs are made with something else up to a point.
+type forked struct {
+	Origin trajectories.Origin `json:"origin"`
+	Then   setup               `json:"then"` // what the run was made with that they come from
 }
 
 // open opens the data set that the runs were made with, or the one at dir if
@@ -45,6 +53,19 @@ type works struct {
 	data    *datasets.Dataset
 	stored  *stored.Store // nil: none
 	prompts string        // their digest
+	cfg     orchestrator.Config
+	origin  *trajectories.Origin // of forks; nil: they are none
+}
+
+// of returns the team that makes the run of that id. Each fork draws with a
+// seed of its own, or all would say the same.
+func (w *works) of(run string) (*orchestrator.Orchestrator, error) {
+	if w.origin == nil {
+		return w.Orchestrator, nil
+	}
+	cfg := w.cfg
+	cfg.Seed += int64(w.origin.Number(run))
+	return orchestrator.New(cfg)
 }
 
 // Close releases what assemble opened.
@@ -87,17 +108,15 @@ func (s setup) assemble(ctx context.Context, data *datasets.Dataset, open func(s
 			return nil, err
 		}
 	}
-	flags := teamFlags{prompts: s.Prompts}
-	book, err := flags.book(s.Team)
-	if err != nil {
-		return nil, err
-	}
 	cfg := orchestrator.Config{
-		Team: s.Team, Source: data, Cast: book.Cast,
+		Team: s.Team, Source: data,
 		Tools:    named,
 		Models:   map[string]orchestrator.Model{},
 		Seed:     s.Seed,
 		Sampling: s.Sampling,
+	}
+	if cfg.Cast, w.prompts, err = s.cast(); err != nil {
+		return nil, err
 	}
 	for spec := range s.models() {
 		m, err := open(spec)
@@ -107,11 +126,35 @@ func (s setup) assemble(ctx context.Context, data *datasets.Dataset, open func(s
 		cfg.Models[spec] = orchestrator.Model{Name: spec, Model: m}
 	}
 	cfg.Model = cfg.Models[s.Model]
-	if w.prompts, err = book.Digest(); err != nil {
-		return nil, err
+	if s.Fork != nil {
+		w.origin = &s.Fork.Origin
 	}
+	w.cfg = cfg
 	w.Orchestrator, err = orchestrator.New(cfg)
 	return w, err
+}
+
+// cast returns what makes the agents, and the digest of their prompts. Those of
+// a fork have the prompts of then until the point.
+func (s setup) cast() (func(agents.Seat, tasks.View) (agents.Agent, error), string, error) {
+	flags := teamFlags{prompts: s.Prompts}
+	book, err := flags.book(s.Team)
+	if err != nil {
+		return nil, "", err
+	}
+	digest, err := book.Digest()
+	if err != nil || s.Fork == nil {
+		return book.Cast, digest, err
+	}
+	then, _, err := s.Fork.Then.cast()
+	return func(seat agents.Seat, view tasks.View) (agents.Agent, error) {
+		before, err := then(seat, view)
+		if err != nil {
+			return nil, err
+		}
+		after, err := book.Cast(seat, view)
+		return agents.From(s.Fork.Origin.At, before, after), err
+	}, digest, err
 }
 
 // models returns the specs of all models, each with the roles that speak with
@@ -141,6 +184,9 @@ func (s setup) manifest(w *works) (trajectories.Manifest, error) {
 		for _, role := range roles {
 			m.Models[role] = name
 		}
+	}
+	if s.Fork != nil {
+		m.Origin = &s.Fork.Origin
 	}
 	team, err := message.Marshal(s.Team)
 	if err != nil {
