@@ -236,4 +236,24 @@ func (b *builder) earliestOfPairs(of map[uint32]bool) {
 		}
 	}
 	b.entries, b.room = merged, b.room[:len(merged)]
+	b.forgetRatings()
+}
+
+// forgetRatings drops from the table the ratings that no entry has any more.
+func (b *builder) forgetRatings() {
+	codes := make([]uint32, len(b.table))
+	for k := range b.entries {
+		codes[b.entries[k].rating] = 1
+	}
+	var table []float32
+	for old, used := range codes {
+		if used == 1 {
+			codes[old] = uint32(len(table))
+			table = append(table, b.table[old])
+		}
+	}
+	for k := range b.entries {
+		b.entries[k].rating = codes[b.entries[k].rating]
+	}
+	b.table = table
 }

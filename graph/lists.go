@@ -46,6 +46,18 @@ func (l *lists) all(n int) iter.Seq[uint32] {
 	}
 }
 
+// lastTimes yields the time of the last entry of each of the first n rows.
+func (l *lists) lastTimes(n int) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for r := range uint32(n) {
+			in, at := l.row(r)
+			if !yield(in.times[in.offsets[at+1]-1]) {
+				return
+			}
+		}
+	}
+}
+
 // row is where a row stands.
 func (l *lists) row(r uint32) (*lists, uint32) {
 	if l.patch != nil {

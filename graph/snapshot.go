@@ -98,8 +98,12 @@ func (g *Graph) sections() [][]byte {
 	return append(all, bytesOf(g.users.ratings.table))
 }
 
-// write writes the snapshot.
+// write writes the snapshot. A delta is folded in.
 func (g *Graph) write(to io.Writer) error {
+	g, err := g.folded(BuildConfig{})
+	if err != nil {
+		return err
+	}
 	le := binary.LittleEndian
 	sections := g.sections()
 	var table []byte
