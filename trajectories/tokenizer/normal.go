@@ -23,21 +23,21 @@ func (n normaliser) apply(text string) (string, origin) {
 	it.InitString(n.form, text)
 	for !it.Done() {
 		at := it.Pos()
-		segment := it.Next()
-		from.runs = append(from.runs, run{len(out), at, text[at:it.Pos()] == string(segment)})
-		out = append(out, segment...)
+		next := it.Next()
+		from.segments = append(from.segments, segment{len(out), at, text[at:it.Pos()] == string(next)})
+		out = append(out, next...)
 	}
-	from.runs = append(from.runs, run{len(out), len(text), true})
+	from.segments = append(from.segments, segment{len(out), len(text), true})
 	return string(out), from
 }
 
 // origin maps offsets of a normalised text to the text before. The zero value
 // maps each to itself.
-type origin struct{ runs []run }
+type origin struct{ segments []segment }
 
-// run is a run of the text: where it starts after and before, and whether
+// segment is a stretch of the text: where it starts after and before, and whether
 // it stayed as it was.
-type run struct {
+type segment struct {
 	after, before int
 	same          bool
 }
@@ -45,7 +45,7 @@ type run struct {
 // of returns the bytes of the source that a token of the normalised text was
 // made of. A segment that changed counts as a whole.
 func (o origin) of(start, end int) (int, int) {
-	if o.runs == nil {
+	if o.segments == nil {
 		return start, end
 	}
 	first := o.find(start)
@@ -54,17 +54,17 @@ func (o origin) of(start, end int) (int, int) {
 	} else {
 		start = first.before
 	}
-	i := sort.Search(len(o.runs), func(i int) bool { return o.runs[i].after >= end })
-	if last := o.runs[i-1]; last.same {
+	i := sort.Search(len(o.segments), func(i int) bool { return o.segments[i].after >= end })
+	if last := o.segments[i-1]; last.same {
 		end = last.before + end - last.after
 	} else {
-		end = o.runs[i].before
+		end = o.segments[i].before
 	}
 	return start, end
 }
 
 // find returns the segment in which an offset of the normalised text lies.
-func (o origin) find(offset int) run {
-	i := sort.Search(len(o.runs), func(i int) bool { return o.runs[i].after > offset })
-	return o.runs[i-1]
+func (o origin) find(offset int) segment {
+	i := sort.Search(len(o.segments), func(i int) bool { return o.segments[i].after > offset })
+	return o.segments[i-1]
 }

@@ -9,10 +9,13 @@
 //	merge     [Emm a] [ lead s] [.]          byte pairs, in the order they were learnt
 //	tokens    {355, 0, 3} {64, 3, 4} ...     id, first byte, the byte after the last
 //
-// Read are byte-level BPE tokenizers: those of Qwen, Llama 3, GPT-2 and most
-// others since. Another kind, or a setting that would give other ids than
-// these rules do, is refused by its name when the file is read; nothing is
-// guessed.
+// Read are byte-level BPE tokenizers, as those of Qwen, Llama 3, DeepSeek and
+// GPT-2. Another kind, or a setting that would give other ids than these rules
+// do, is refused by its name when the file is read; nothing is guessed.
+//
+// Letters, numbers and normal forms are those of Unicode 15, which Go knows.
+// The tokens of Qwen are those of the library for every character there is;
+// other vocabularies may cut beside a character that came later.
 //
 // # Offsets
 //
