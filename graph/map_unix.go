@@ -3,6 +3,7 @@
 package graph
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 )
@@ -29,4 +30,17 @@ func (m *mapping) close() error {
 	b := m.bytes
 	m.bytes = nil
 	return os.NewSyscallError("munmap", syscall.Munmap(b))
+}
+
+// lockFile opens a file and locks it for this process, until it is closed.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("another process appends to it (%s is locked): %w", path, err)
+	}
+	return f, nil
 }

@@ -17,12 +17,33 @@ const CheckedWhole = 32 << 20
 // short, is damaged, or was written by another version is refused, with an
 // error that says which and what to do.
 //
+// What was appended to the snapshot ([Live]) is part of the graph.
+//
 // Of a file longer than [CheckedWhole] only the head is checked, so that the
 // first query need not wait until gigabytes are read: its seal, and that file
 // and sections have the lengths that it tells. A byte that has changed further
 // on is found by [Graph.Verify]. Without it such a byte may make an answer
 // wrong or a query panic; it never makes a query read outside of the file.
 func Open(path string) (*Graph, error) {
+	// The delta first: whoever compacts renames the snapshot, which then has all of
+	// the delta, before it removes the delta.
+	log, _, err := readDelta(path)
+	if err != nil {
+		return nil, fmt.Errorf("open graph snapshot %s: %w", path, err)
+	}
+	g, err := openSnapshot(path)
+	if err != nil || len(log) == 0 {
+		return g, err
+	}
+	with, err := g.with(log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open graph snapshot %s: delta %s: %w", path, deltaPath(path), err), g.Close())
+	}
+	return with, nil
+}
+
+// openSnapshot opens a snapshot without its delta.
+func openSnapshot(path string) (*Graph, error) {
 	g, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open graph snapshot %s: %w", path, err)

@@ -76,6 +76,9 @@ func (g *Graph) Save(path string) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
+// syncFolderOf makes durable what was renamed, made or removed beside path.
+func syncFolderOf(path string) error { return syncDir(filepath.Dir(path)) }
+
 // syncDir makes a rename in dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
