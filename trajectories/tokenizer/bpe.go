@@ -1,7 +1,5 @@
 package tokenizer
 
-import "container/heap"
-
 // merges are the pairs of tokens that byte-pair encoding joins, by the order
 // in which they were learnt.
 type merges struct {
@@ -28,9 +26,8 @@ func (m *merges) encode(piece string) []int32 {
 	for i := range len(piece) - 1 {
 		s.offer(int32(i))
 	}
-	heap.Init(&s)
 	for len(s.queue) > 0 {
-		s.join(heap.Pop(&s).(candidate))
+		s.join(s.queue.pop())
 	}
 	ids := make([]int32, 0, len(piece)/2+1)
 	for i := int32(0); i < int32(len(piece)); i = s.list[i].next {
@@ -51,26 +48,29 @@ type candidate struct {
 	left, right int32
 }
 
-// symbols are a piece while it is merged. As a [heap.Interface] they are the
-// candidates, the first learnt first.
+// before reports whether a candidate comes first: it was learnt before, or is
+// the left one of equals.
+func (c candidate) before(d candidate) bool {
+	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
+}
+
+// symbols are a piece while it is merged.
 type symbols struct {
 	m     *merges
 	list  []symbol
-	queue []candidate
+	queue queue
 }
 
 // offer adds the join of a symbol with its right neighbour, if there is one.
-func (s *symbols) offer(at int32) bool {
+func (s *symbols) offer(at int32) {
 	next := s.list[at].next
 	if next >= int32(len(s.list)) {
-		return false
+		return
 	}
 	left, right := s.list[at].id, s.list[next].id
-	j, ok := s.m.pairs[pair{left, right}]
-	if ok {
-		s.queue = append(s.queue, candidate{j, at, left, right})
+	if j, ok := s.m.pairs[pair{left, right}]; ok {
+		s.queue.push(candidate{j, at, left, right})
 	}
-	return ok
 }
 
 // join carries out a candidate, unless another join has taken a part of it.
@@ -85,27 +85,48 @@ func (s *symbols) join(c candidate) {
 	if after < int32(len(s.list)) {
 		s.list[after].previous = c.at
 	}
-	if s.offer(c.at) {
-		heap.Fix(s, len(s.queue)-1)
-	}
-	if before := s.list[c.at].previous; before >= 0 && s.offer(before) {
-		heap.Fix(s, len(s.queue)-1)
+	s.offer(c.at)
+	if before := s.list[c.at].previous; before >= 0 {
+		s.offer(before)
 	}
 }
 
-func (s *symbols) Len() int { return len(s.queue) }
-func (s *symbols) Less(i, j int) bool {
-	a, b := s.queue[i], s.queue[j]
-	return a.rank < b.rank || a.rank == b.rank && a.at < b.at
+// queue is a binary heap with the candidate that comes first at its head:
+// container/heap would allocate each.
+type queue []candidate
+
+func (q *queue) push(c candidate) {
+	*q = append(*q, c)
+	h := *q
+	for i := len(h) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h[i].before(h[parent]) {
+			break
+		}
+		h[i], h[parent] = h[parent], h[i]
+		i = parent
+	}
 }
-func (s *symbols) Swap(i, j int) { s.queue[i], s.queue[j] = s.queue[j], s.queue[i] }
 
-// Push implements [heap.Interface].
-func (s *symbols) Push(v any) { s.queue = append(s.queue, v.(candidate)) }
-
-// Pop implements [heap.Interface].
-func (s *symbols) Pop() any {
-	last := s.queue[len(s.queue)-1]
-	s.queue = s.queue[:len(s.queue)-1]
-	return last
+// pop takes the head of a queue that is not empty.
+func (q *queue) pop() candidate {
+	h := *q
+	head, last := h[0], len(h)-1
+	h[0] = h[last]
+	h = h[:last]
+	for i := 0; ; {
+		first := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
+			if h[child].before(h[first]) {
+				first = child
+			}
+		}
+		if first == i {
+			break
+		}
+		h[i], h[first] = h[first], h[i]
+		i = first
+	}
+	*q = h
+	return head
 }
