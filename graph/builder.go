@@ -48,7 +48,7 @@ func (b *builder) build() (*Graph, error) {
 			}
 		}
 		b.tell(0.4, "lists of users")
-		g.users = b.scatter(&b.users, &g.itemIDs, &g.checkpoints, func(e *entry) (row, other uint32) { return e.user, e.item })
+		g.users = b.scatter(&b.users, &g.itemIDs, &g.checkpoints, false)
 		repeated := g.users.repeats(len(b.items.ids), b.workers())
 		if len(repeated) == 0 {
 			break
@@ -57,7 +57,7 @@ func (b *builder) build() (*Graph, error) {
 		b.earliestOfPairs(repeated)
 	}
 	b.tell(0.7, "lists of items")
-	g.items = b.scatter(&b.items, &g.userIDs, &g.checkpoints, func(e *entry) (row, other uint32) { return e.item, e.user })
+	g.items = b.scatter(&b.items, &g.userIDs, &g.checkpoints, true)
 	if g.pairs = len(b.entries); g.pairs > 0 {
 		g.latest = uint64(b.entries[g.pairs-1].time)
 	}

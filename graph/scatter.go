@@ -9,11 +9,11 @@ import (
 // log fits the processor's cache, and so does the place it is written to.
 const buckets = 512
 
-// scatter makes the lists of one direction from the entries, which are sorted
+// scatter makes the lists of users, or those of items, from the entries, which are sorted
 // by time and numbered for good. It writes the lists in parts of whole rows:
 // entries are moved to their part first, and placed within it then, so that
 // neither step jumps about in memory.
-func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, ends func(*entry) (row, other uint32)) lists {
+func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, items bool) lists {
 	rows, n := len(s.degrees), len(b.entries)
 	l := lists{offsets: make([]uint32, rows+1), ids: make([]uint32, n), times: make([]uint32, n)}
 	for r, d := range s.degrees {
@@ -24,8 +24,10 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, ends 
 	sorted := b.entries
 	parted := builder{BuildConfig: b.BuildConfig, entries: b.entries, room: b.room}
 	parted.partition(len(starts), func(e *entry) uint32 {
-		row, _ := ends(e)
-		return uint32(bucketOf[row])
+		if items {
+			return uint32(bucketOf[e.item])
+		}
+		return uint32(bucketOf[e.user])
 	})
 	codes := make([]uint32, 0)
 	if len(b.table) > 1 {
@@ -40,7 +42,10 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, ends 
 		}
 		for k := l.offsets[first]; k < l.offsets[last]; k++ {
 			e := &parted.entries[k]
-			row, other := ends(e)
+			row, other := e.user, e.item
+			if items {
+				row, other = other, row
+			}
 			to := next[row]
 			next[row]++
 			l.ids[to], l.times[to] = other, e.time

@@ -6,10 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processor returns the processor time that this thread has used.
-func processor() time.Duration {
+// processor returns the processor time that this thread has used, process that
+// of all threads.
+func processor() time.Duration { return clockOf(unix.CLOCK_THREAD_CPUTIME_ID) }
+func process() time.Duration   { return clockOf(unix.CLOCK_PROCESS_CPUTIME_ID) }
+
+func clockOf(id int32) time.Duration {
 	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+	if err := unix.ClockGettime(id, &t); err != nil {
 		return 0
 	}
 	return time.Duration(t.Nano())
