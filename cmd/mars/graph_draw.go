@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mars-rec/mars/graph/ego"
+	"github.com/mars-rec/mars/internal/atomicfile"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tools/translate"
 )
@@ -104,7 +104,7 @@ func (a *app) draw(ctx context.Context, d drawing) (err error) {
 		if err := write(e, &picture); err != nil {
 			return err
 		}
-		if err := replaceFile(d.out, picture.Bytes()); err != nil {
+		if err := atomicfile.Write(d.out, func(w io.Writer) error { _, err := picture.WriteTo(w); return err }); err != nil {
 			return err
 		}
 	}
@@ -142,22 +142,4 @@ func (d drawing) ego(ctx context.Context, set *datasets.Dataset, words translate
 		return ego.AroundItem(view.Cut(), d.item, cfg)
 	}
 	return ego.Why(view.Cut(), d.seen.user, d.item, cfg)
-}
-
-// replaceFile writes a whole file or leaves what was there.
-func replaceFile(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -3,13 +3,13 @@ package rank
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/mars-rec/mars/internal/atomicfile"
 )
 
 // WeightsVersion is the version of the weights' file.
@@ -58,31 +58,20 @@ func Load(path string) (Weights, error) {
 	return w, nil
 }
 
-// Save writes the weights: to a temporary file beside path, synced and renamed.
-// The same weights make the same bytes.
-func (w Weights) Save(path string) (err error) {
+// Save writes the weights, whole or not at all. The same weights make the same
+// bytes.
+func (w Weights) Save(path string) error {
 	b, err := json.MarshalIndent(w, "", "  ")
+	if err == nil {
+		err = atomicfile.Write(path, func(f io.Writer) error {
+			_, err := f.Write(append(b, '\n'))
+			return err
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("save weights %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("save weights %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("save weights %s: %w", path, err)
-		}
-	}()
-	if _, err := f.Write(append(b, '\n')); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 // Parse reads the bytes of a weights file as [Load] does.

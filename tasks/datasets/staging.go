@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/mars-rec/mars/internal/atomicfile"
 )
 
 // ErrExists says that there is something where a data set shall be written.
@@ -100,7 +102,7 @@ func (s *staging) commit() error {
 		if err := os.Rename(s.dir, s.out); err != nil {
 			return err
 		}
-		return syncDir(filepath.Dir(s.out))
+		return atomicfile.SyncDir(filepath.Dir(s.out))
 	}
 	// The old data set is locked before it takes the place of the staging
 	// directory, so that no other import begins there while it is removed.
@@ -112,7 +114,7 @@ func (s *staging) commit() error {
 	if err := exchange(s.dir, s.out); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(s.out)); err != nil {
+	if err := atomicfile.SyncDir(filepath.Dir(s.out)); err != nil {
 		return err
 	}
 	return os.RemoveAll(s.dir)
@@ -142,14 +144,4 @@ func swap(dir, out string) error {
 		return errors.Join(err, os.Rename(old, out))
 	}
 	return os.Rename(old, dir)
-}
-
-// syncDir forces a directory's entries to the disk.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

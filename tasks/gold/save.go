@@ -1,7 +1,6 @@
 package gold
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mars-rec/mars/internal/atomicfile"
 	"github.com/mars-rec/mars/tasks"
 )
 
@@ -60,34 +60,45 @@ func (s *Set) Save(tasksPath, goldPath string, recipe Recipe) (Recipe, error) {
 	} else if same {
 		return recipe, fmt.Errorf("tasks and gold both go to %s: they must be separate files", tasksPath)
 	}
-	gold, err := stage(goldPath, func(w io.Writer) error {
+	var files []*staged
+	defer func() {
+		for _, f := range files {
+			f.Abort() //nolint:errcheck // the first error is the one to tell
+		}
+	}()
+	stage := func(path string, write func(io.Writer) error) (Digest, error) {
+		f, err := newStaged(path)
+		if err != nil {
+			return Digest{}, err
+		}
+		files = append(files, f)
+		return f.fill(write)
+	}
+	var err error
+	recipe.Gold, err = stage(goldPath, func(w io.Writer) error {
 		return each(s.Cases, func(c Case) error { return Write(w, c.Gold) })
 	})
-	defer gold.discard()
 	if err != nil {
 		return recipe, err
 	}
-	task, err := stage(tasksPath, func(w io.Writer) error {
+	recipe.Tasks, err = stage(tasksPath, func(w io.Writer) error {
 		return each(s.Cases, func(c Case) error { return tasks.Write(w, c.Task) })
 	})
-	defer task.discard()
 	if err != nil {
 		return recipe, err
 	}
-	recipe.Tasks, recipe.Gold = task.digest, gold.digest
-	about, err := stage(recipePath(tasksPath), func(w io.Writer) error {
+	_, err = stage(recipePath(tasksPath), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		return enc.Encode(recipe)
 	})
-	defer about.discard()
 	if err != nil {
 		return recipe, err
 	}
-	for _, file := range []*staged{&gold, &about, &task} {
-		if err := file.commit(); err != nil {
-			return recipe, err
+	for _, f := range []*staged{files[0], files[2], files[1]} { // gold, recipe, and last the tasks
+		if err := f.Commit(); err != nil {
+			return recipe, fmt.Errorf("write %s: %w", f.path, err)
 		}
 	}
 	return recipe, nil
@@ -111,43 +122,25 @@ func samePath(a, b string) (bool, error) {
 	return x == y, err
 }
 
-// staged is a file that is written and synced under a temporary name.
+// staged is a file that is not in its place yet.
 type staged struct {
-	path, temporary string
-	digest          Digest
+	*atomicfile.File
+	path string
 }
 
-func stage(path string, write func(io.Writer) error) (s staged, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+func newStaged(path string) (*staged, error) {
+	f, err := atomicfile.Create(path)
 	if err != nil {
-		return s, fmt.Errorf("write %s: %w", path, err)
+		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	s = staged{path: path, temporary: f.Name()}
+	return &staged{f, path}, nil
+}
+
+// fill writes the file and forces it to the disk.
+func (s *staged) fill(write func(io.Writer) error) (Digest, error) {
 	hash := sha256.New()
-	w := bufio.NewWriterSize(io.MultiWriter(f, hash), 1<<16)
-	err = errors.Join(write(w), w.Flush(), f.Chmod(0o644), f.Sync(), f.Close())
-	if err != nil {
-		return s, fmt.Errorf("write %s: %w", path, err)
+	if err := errors.Join(write(io.MultiWriter(s, hash)), s.Sync()); err != nil {
+		return Digest{}, fmt.Errorf("write %s: %w", s.path, err)
 	}
-	s.digest = Digest{filepath.Base(path), fmt.Sprintf("%x", hash.Sum(nil))}
-	return s, nil
-}
-
-// commit gives the file its name. discard removes it if that did not happen.
-func (s *staged) commit() error {
-	if err := os.Rename(s.temporary, s.path); err != nil {
-		return fmt.Errorf("write %s: %w", s.path, err)
-	}
-	s.temporary = ""
-	dir, err := os.Open(filepath.Dir(s.path))
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", s.path, err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
-func (s *staged) discard() {
-	if s.temporary != "" {
-		_ = os.Remove(s.temporary) // a leftover under a temporary name harms nothing
-	}
+	return Digest{filepath.Base(s.path), fmt.Sprintf("%x", hash.Sum(nil))}, nil
 }

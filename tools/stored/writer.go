@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/mars-rec/mars/internal/atomicfile"
 	"github.com/mars-rec/mars/message"
 )
 
@@ -145,7 +146,7 @@ func (w *writer) finish(ctx context.Context) (Header, error) {
 		return Header{}, fmt.Errorf("stored evidence: %w", err)
 	}
 	w.done = true
-	if err := syncFile(w.dir); err != nil {
+	if err := atomicfile.SyncDir(w.dir); err != nil {
 		return Header{}, fmt.Errorf("stored evidence: %w", err)
 	}
 	return w.header, nil

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/mars-rec/mars/internal/atomicfile"
 )
 
 // Backup writes a copy of the store to a new file at to, and a mark beside it.
@@ -47,7 +49,7 @@ func (s *Store) Backup(ctx context.Context, to string) (err error) {
 	if err := os.Rename(tmp, to); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	return syncDir(filepath.Dir(to))
+	return atomicfile.SyncDir(filepath.Dir(to))
 }
 
 func syncFile(path string) error {

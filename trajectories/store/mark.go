@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mars-rec/mars/internal/atomicfile"
 	"github.com/mars-rec/mars/message"
 )
 
@@ -65,21 +66,7 @@ func writeMark(path string, commit int64, head string, failpoint func(string) er
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes a rename durable. Not every system can sync a directory; those
-// that cannot do not need it.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrInvalid) {
-		err = nil
-	}
-	return errors.Join(err, d.Close())
+	return atomicfile.SyncDir(filepath.Dir(path))
 }
 
 // readMark reads the mark; a missing one is fs.ErrNotExist.
