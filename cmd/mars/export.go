@@ -23,6 +23,8 @@ import (
 // exporting is what `mars export` is asked for.
 type exporting struct {
 	path, gold, consumer, out string
+	as                        string
+	shard                     int
 	all, final                bool
 	count                     counting
 }
@@ -34,17 +36,31 @@ func exportCommand(a *app) *cobra.Command {
 		Short: "Write trajectories as training rows",
 		Long: strings.TrimSpace(`
 Tell each run as one conversation and write it in the form of a consumer: DIR gets
-train.jsonl and manifest.json. Written are the runs that are done, well formed,
-and rank the gold item first, as the paper filters; the manifest counts what was
-left out and why. Each row is checked before it is written.
+the rows, a configuration that is ready to run, and manifest.json. Written are the
+runs that are done, well formed, and rank the gold item first, as the paper
+filters; the manifest counts what was left out and why. Each row is checked
+before it is written.
 
-  trl-sft   supervised fine-tuning with TRL: columns messages and tools. Set
-            assistant_only_loss, and a max_length that no row exceeds.
+  trl-sft       supervised fine-tuning with TRL
+  trl-grpo      prompts for GRPO with TRL: a row for each task
+  verl-sft      supervised fine-tuning with verl (parquet)
+  verl-rl       prompts for reinforcement learning with verl (parquet)
+  llamafactory  LLaMA-Factory, in the sharegpt form
+  swift         ms-swift
+  axolotl       axolotl, datasets of type chat_template
+  openai        OpenAI's fine-tuning files (JSON lines)
+  text          one plain text with its tags, and what of it is trained
+
+Rows are JSON lines, or with --as parquet columns, where the consumer reads both.
+--shard-rows parts them into files train-00000 and on. docs/training-data.md shows
+a row of each.
 
 Given the student's tokenizer.json, rows are counted in tokens, as the trainer
 will; with --max-length those that it would cut are left out, and counted.`),
 		Example: `  mars export run.db --gold gold.jsonl --for trl-sft --out sft
   mars export run.db --gold gold.jsonl --for trl-sft --all --out everything
+  mars export run.db --gold gold.jsonl --for trl-grpo --all --out grpo
+  mars export run.db --gold gold.jsonl --as parquet --shard-rows 10000 --out shards
   mars export run.db --gold gold.jsonl --tokenizer tokenizer.json --max-length 24576 --out sft`,
 		Args: exactly("RUN.DB"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -53,6 +69,13 @@ will; with --max-length those that it would cut are left out, and counted.`),
 			}
 			if !slices.Contains(export.Names(), e.consumer) {
 				return usagef("--for is %q: want one of %s", e.consumer, strings.Join(export.Names(), ", "))
+			}
+			formats := export.Formats(e.consumer)
+			if e.as != "" && !slices.Contains(formats, export.Format(e.as)) {
+				return usagef("--as is %q: %s reads %s", e.as, e.consumer, joined(formats))
+			}
+			if e.shard < 0 {
+				return usagef("--shard-rows is %d: want 0, for one file, or more", e.shard)
 			}
 			e.path = args[0]
 			m, err := a.export(c.Context(), e)
@@ -70,6 +93,8 @@ will; with --max-length those that it would cut are left out, and counted.`),
 	f.StringVar(&e.gold, "gold", "", "what the users really took, made by mars tasks")
 	f.StringVar(&e.consumer, "for", export.TRLSFT, "consumer: "+strings.Join(export.Names(), ", "))
 	f.StringVar(&e.out, "out", "", "directory to write")
+	f.StringVar(&e.as, "as", "", "format of the rows, jsonl or parquet (default: what the consumer usually reads)")
+	f.IntVar(&e.shard, "shard-rows", 0, "most rows in one file; 0 writes one file")
 	f.BoolVar(&e.all, "all", false, "write all well-formed runs, wherever they rank the gold item")
 	e.count.flags(c)
 	f.BoolVar(&e.final, "final", false, "leave out what the reflector sent back, and keep the answer that came of it")
@@ -106,6 +131,7 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 	cfg := export.Config{
 		Tools: toolSpecs(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final},
 		Template: tpl, Tokenizer: tk, MaxLength: e.count.max,
+		As: export.Format(e.as), ShardRows: e.shard,
 	}
 	source := export.Source{Store: filepath.Base(st.Path()), Runs: st.Manifest(), Gold: digest}
 	m, err = export.Write(ctx, e.out, e.consumer, cfg, groups(ctx, st, e.gold, golds), source, filters...)
@@ -147,12 +173,32 @@ func toolSpecs(team orchestrator.Team) []model.ToolSpec {
 	return specs
 }
 
+// joined lists formats for an error.
+func joined(formats []export.Format) string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = string(f)
+	}
+	return strings.Join(names, " or ")
+}
+
 func writeExport(w io.Writer, dir string, m export.Manifest) {
-	fmt.Fprintf(w, "%s: %s rows for %s, the longest of %s\n", filepath.Join(dir, m.File), thousands(int64(m.Rows)), m.For, byteSize(int64(m.Longest)))
+	files := filepath.Join(dir, m.Files[0].Name)
+	if n := len(m.Files); n > 1 {
+		files += fmt.Sprintf(" and %s more", thousands(int64(n-1)))
+	}
+	longest := ""
+	if m.Longest > 0 {
+		longest = ", the longest of " + byteSize(int64(m.Longest))
+	}
+	fmt.Fprintf(w, "%s: %s rows for %s%s\n", files, thousands(int64(m.Rows)), m.For, longest)
 	if n := m.Tokens; n != nil {
 		fmt.Fprintf(w, "%s tokens, %s trained, the longest row of %s\n", thousands(int64(n.All)), thousands(int64(n.Trained)), thousands(int64(n.Longest)))
 	}
 	for _, c := range m.Filters {
 		fmt.Fprintf(w, "  %s: %s of %s kept\n", c.Filter, thousands(int64(c.Kept)), thousands(int64(c.In)))
+	}
+	for _, f := range m.Beside {
+		fmt.Fprintf(w, "  beside them: %s\n", filepath.Join(dir, f.Name))
 	}
 }

@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strings"
 
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
@@ -60,20 +59,11 @@ type Config struct {
 	// most that a row may have; 0: no limit.
 	Tokenizer *tokenizer.Tokenizer
 	MaxLength int
-}
-
-// TRLSFT is the name of the export for supervised fine-tuning with TRL.
-const TRLSFT = "trl-sft"
-
-// Names returns the names that [New] knows.
-func Names() []string { return []string{TRLSFT} }
-
-// New returns the exporter of that name.
-func New(name string, cfg Config) (Exporter, error) {
-	if name == TRLSFT {
-		return newTRLSFT(cfg)
-	}
-	return nil, fmt.Errorf("no export %q: there are %s", name, strings.Join(Names(), ", "))
+	// As is the format of the files; "": the first of those that the consumer
+	// reads, see [Formats].
+	As Format
+	// ShardRows is the most rows that [Write] puts into one file; 0: no limit.
+	ShardRows int
 }
 
 // Filter says which runs are wanted. Keep returns "" for those that are, and

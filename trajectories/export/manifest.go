@@ -17,21 +17,20 @@ import (
 	"github.com/mars-rec/mars/trajectories/mask"
 )
 
-// ManifestFile and TrainFile are the files of an export directory.
-const (
-	ManifestFile = "manifest.json"
-	TrainFile    = "train.jsonl"
-)
+// ManifestFile is the file of an export directory that tells of the others.
+const ManifestFile = "manifest.json"
 
 // Manifest says how an export came about: with the same runs, gold and program
 // the same bytes come again.
 type Manifest struct {
 	For     string  `json:"for"`   // the exporter's name
 	Split   string  `json:"split"` // always train
-	File    string  `json:"file"`
-	SHA256  string  `json:"sha256"` // of the file
+	As      Format  `json:"as"`
+	Files   []File  `json:"files"`  // the rows, in order
+	Beside  []File  `json:"beside"` // ready to run: what trains on them, and what it needs
 	Rows    int     `json:"rows"`
-	Longest int     `json:"longest_row_bytes"` // a bound for the maximum length in training: no row may be cut
+	Longest int     `json:"longest_row_bytes,omitempty"` // of JSON lines
+	Schema  string  `json:"schema"`                      // hash of the columns and their types, as parquet tells them
 	Filters []Count `json:"filters"`
 	Source  Source  `json:"source"`
 	Prompt  string  `json:"prompt"` // hash of the template of system and user message: serve the student with the same
@@ -42,6 +41,14 @@ type Manifest struct {
 	Tokens   *Tokens       `json:"tokens,omitempty"` // where a tokenizer counted them
 }
 
+// File is a file of an export directory.
+type File struct {
+	Name   string `json:"name"`
+	Rows   int    `json:"rows,omitempty"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
 // Source is where the rows come from.
 type Source struct {
 	Store string                `json:"store"` // the run store's file name
@@ -49,17 +56,23 @@ type Source struct {
 	Gold  string                `json:"gold"`  // hash of the gold file
 }
 
-// Write exports groups into a directory, which it makes: the rows, then the
-// manifest. Each file is written under a temporary name, synced and renamed, so
-// that a manifest stands beside complete rows or not at all. Of the manifest,
-// source is given, the rest is filled in.
+// Write exports groups into a directory, which it makes: the rows, in one file
+// or in shards, what stands beside them, then the manifest. Each file is written
+// under a temporary name, synced and renamed, so that a manifest stands beside
+// complete rows or not at all. Shards of an earlier export are removed. One row
+// is in memory at a time, of parquet one row group. Of the manifest, source is
+// given, the rest is filled in.
 func Write(ctx context.Context, dir, name string, cfg Config, groups iter.Seq2[Group, error], source Source, filters ...Filter) (Manifest, error) {
-	m := Manifest{For: name, Split: "train", File: TrainFile, Source: source}
+	m := Manifest{For: name, Split: "train", Source: source}
 	m.Source.Runs.Setup = nil // paths of the machine that made the runs
-	exporter, err := New(name, cfg)
+	if cfg.ShardRows < 0 {
+		return m, fmt.Errorf("export: shards of %d rows", cfg.ShardRows)
+	}
+	rows, who, err := open(name, cfg)
 	if err != nil {
 		return m, err
 	}
+	m.As, m.Schema = rows.as, digest([]byte(rows.schema.String()))
 	if cfg.Template, err = cfg.template(); err != nil {
 		return m, err
 	}
@@ -70,11 +83,7 @@ func Write(ctx context.Context, dir, name string, cfg Config, groups iter.Seq2[G
 	if m.Prompt, err = trajectories.OpeningDigest(); err != nil {
 		return m, err
 	}
-	tools, err := ToolsJSON(cfg.Tools)
-	if err != nil {
-		return m, err
-	}
-	m.Tools = digest([]byte(tools))
+	m.Tools = digest([]byte(rows.tools))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return m, fmt.Errorf("export: %w", err)
 	}
@@ -82,21 +91,23 @@ func Write(ctx context.Context, dir, name string, cfg Config, groups iter.Seq2[G
 		return m, fmt.Errorf("export: %w", err)
 	}
 	selected, counts := Select(ctx, groups, filters...)
-	var rows tally
-	hash := sha256.New()
-	err = replace(filepath.Join(dir, TrainFile), func(w io.Writer) error {
-		return exporter.Export(ctx, io.MultiWriter(w, hash, &rows), selected)
-	})
-	if err != nil {
+	if err := m.writeRows(ctx, dir, rows, cfg.ShardRows, selected); err != nil {
 		return m, err
 	}
-	m.SHA256, m.Rows, m.Longest, m.Filters = hex.EncodeToString(hash.Sum(nil)), rows.n, rows.longest, counts
-	return m, replace(filepath.Join(dir, ManifestFile), func(w io.Writer) error {
+	if err := removeOther(dir, m.Files); err != nil {
+		return m, err
+	}
+	m.Filters = counts
+	if err := m.writeBeside(dir, who, rows.bench); err != nil {
+		return m, err
+	}
+	_, err = replace(filepath.Join(dir, ManifestFile), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		return enc.Encode(m)
 	})
+	return m, err
 }
 
 func digest(b []byte) string {
@@ -104,33 +115,33 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// tally counts rows, which are written one by one.
-type tally struct{ n, longest int }
-
-func (t *tally) Write(b []byte) (int, error) {
-	t.n++
-	t.longest = max(t.longest, len(b)-1) // without the line's end
-	return len(b), nil
-}
-
 // replace writes a file under a temporary name and renames it when it is whole
 // and synced.
-func replace(path string, write func(io.Writer) error) (err error) {
+func replace(path string, write func(io.Writer) error) (file File, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("export: %w", err)
+		return file, fmt.Errorf("export: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	w := bufio.NewWriterSize(f, 1<<16)
+	hash := sha256.New()
+	size := &sizer{}
+	w := bufio.NewWriterSize(io.MultiWriter(f, hash, size), 1<<16)
 	if err := errors.Join(write(w), w.Flush(), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
+		return file, err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("export: %w", err)
+		return file, fmt.Errorf("export: %w", err)
 	}
-	return nil
+	return File{Name: filepath.Base(path), Bytes: size.n, SHA256: hex.EncodeToString(hash.Sum(nil))}, nil
+}
+
+type sizer struct{ n int64 }
+
+func (s *sizer) Write(b []byte) (int, error) {
+	s.n += int64(len(b))
+	return len(b), nil
 }

@@ -1,0 +1,63 @@
+package export
+
+import (
+	"embed"
+	"fmt"
+	"io"
+	"path/filepath"
+	"text/template"
+
+	"github.com/mars-rec/mars/trajectories/mask"
+)
+
+//go:embed configs
+var configs embed.FS
+
+// besides is what the templates of the files beside the rows are filled with.
+type besides struct {
+	Manifest
+	Rows  string   // a pattern for the files of the rows
+	Tools []string // each a JSON object, as chat templates print it
+	// Max is the length in tokens that no row exceeds; 0, if nobody counted.
+	Max int
+}
+
+// writeBeside writes what a consumer trains with: the same rows give the same
+// files.
+func (m *Manifest) writeBeside(dir string, c consumer, b *bench) error {
+	fill := besides{Manifest: *m, Rows: m.Files[0].Name}
+	if b.cfg.ShardRows > 0 {
+		fill.Rows = "train-*." + string(m.As)
+	}
+	if m.Tokens != nil {
+		fill.Max = max(m.Tokens.Max, m.Tokens.Longest)
+	}
+	for _, spec := range b.cfg.Tools {
+		text, err := mask.ToolJSON(spec)
+		if err != nil {
+			return err
+		}
+		fill.Tools = append(fill.Tools, text)
+	}
+	m.Beside = []File{}
+	for _, name := range c.beside {
+		from := "configs/" + c.name + "/" + name
+		if name == "reward.py" {
+			from = "configs/" + name
+		}
+		form, err := configs.ReadFile(from)
+		if err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+		t, err := template.New(name).Delims("[%", "%]").Parse(string(form))
+		if err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+		f, err := replace(filepath.Join(dir, name), func(w io.Writer) error { return t.Execute(w, fill) })
+		if err != nil {
+			return fmt.Errorf("export: %s: %w", name, err)
+		}
+		m.Beside = append(m.Beside, f)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/tasks/gold"
+	"github.com/mars-rec/mars/trajectories"
+)
+
+// Format is how rows are written to a file.
+type Format string
+
+// The formats. Parquet is compressed with Snappy, which all readers know.
+const (
+	JSONL   Format = "jsonl"
+	Parquet Format = "parquet"
+)
+
+// bench is what the rows of all consumers are made with.
+type bench struct {
+	cfg   Config
+	name  string
+	tools string          // as chat templates print them
+	names map[string]bool // of the tools
+}
+
+// conversation tells a run and holds it against the promises of the package.
+func (b *bench) conversation(t *trajectories.Trajectory, g gold.Gold) ([]model.Message, error) {
+	messages, err := trajectories.Serialize(t, b.cfg.Linear)
+	if err != nil {
+		return nil, err
+	}
+	return messages, lint(t, messages, g, b.names)
+}
+
+// sheet writes rows of one type: what a consumer's file says is only how a row
+// is made.
+type sheet struct {
+	*bench
+	as     Format
+	schema *parquet.Schema
+	// task: one row for each task, not for each run.
+	task bool
+	// row makes a row of a run; n counts the rows before it.
+	row func(t *trajectories.Trajectory, g gold.Gold, n int) (any, error)
+	n   int
+}
+
+// Export implements [Exporter]. Rows are numbered on from call to call.
+func (s *sheet) Export(ctx context.Context, w io.Writer, groups iter.Seq2[Group, error]) error {
+	out := s.writer(w)
+	for g, err := range groups {
+		if err != nil {
+			return err
+		}
+		for i, t := range g.Runs {
+			if s.task && i > 0 {
+				break
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			row, err := s.row(t, g.Gold, s.n)
+			if err != nil {
+				return fmt.Errorf("%s: run %s: %w", s.name, t.Run.ID, err)
+			}
+			if err := out.write(row); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			s.n++
+		}
+	}
+	if err := out.close(); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	return nil
+}
+
+// rows writes one row after another. After close the file is whole.
+type rows interface {
+	write(row any) error
+	close() error
+}
+
+func (s *sheet) writer(w io.Writer) rows {
+	if s.as == Parquet {
+		return &parquetRows{w: parquet.NewWriter(w, s.schema,
+			parquet.Compression(&parquet.Snappy), parquet.CreatedBy("mars", "", ""))}
+	}
+	return &lines{w: w}
+}
+
+// lines writes JSON, one row a line, each in one write.
+type lines struct{ w io.Writer }
+
+func (l *lines) write(row any) error {
+	b, err := message.Marshal(row)
+	if err == nil {
+		_, err = l.w.Write(append(b, '\n'))
+	}
+	return err
+}
+
+func (l *lines) close() error { return nil }
+
+// rowGroup is how many rows a row group of a parquet file has. Writer and
+// readers keep one in memory.
+const rowGroup = 500
+
+type parquetRows struct {
+	w *parquet.Writer
+	n int
+}
+
+func (p *parquetRows) write(row any) error {
+	if err := p.w.Write(row); err != nil {
+		return err
+	}
+	if p.n++; p.n%rowGroup == 0 {
+		return p.w.Flush()
+	}
+	return nil
+}
+
+func (p *parquetRows) close() error { return p.w.Close() }
