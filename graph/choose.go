@@ -71,7 +71,12 @@ func (h *choose) consider(r, shared uint32, weight uint64) {
 	if h.hopeless(f) {
 		return
 	}
+	full := h.full()
 	h.add(f)
+	if !full && h.full() {
+		h.raise()
+		return
+	}
 	h.least = h.best.least(h.support)
 	h.stale = true
 }

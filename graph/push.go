@@ -85,7 +85,7 @@ func pushAndChoose[C counter](h *choose, s *scratch, n, work int, skip []uint32,
 		counts[r] = 0
 	}
 	for k, r := range noted {
-		if h.stale && k%1024 == 0 {
+		if h.stale && k%256 == 0 {
 			h.raise()
 		}
 		h.consider(r, uint32(counts[r]), 0)
