@@ -19,11 +19,13 @@ type Reading struct {
 }
 
 // Parse reads a conversation as [Serialize] writes it, or as a student did. It
-// holds it to the form: a plan, at least one tool call, at least one reflection
-// and a ranking of all labels, in this order, each phase well formed, the
-// ranking last and once; every call has arguments that are a JSON object, and
-// its answer right after it, in the order of the calls. Analyses may be absent.
-// Subtasks go to the given roles. What is wrong is the error.
+// holds it to the form: a plan, at least one reflection and a ranking of all
+// labels, in this order, each phase well formed, the ranking last and once; at
+// least one tool call before the first reflection, and none after the ranking
+// (an environment hears of calls before it hears of the plan); every call has
+// arguments that are a JSON object, and its answer right after it, in the order
+// of the calls. Analyses may be absent. Subtasks go to the given roles. What is
+// wrong is the error.
 func Parse(messages []model.Message, labels, roles []string) (Reading, error) {
 	p := parser{labels: labels, roles: roles}
 	for i, m := range messages {
@@ -55,6 +57,9 @@ type parser struct {
 func (p *parser) assistant(m model.Message) error {
 	if p.ranked {
 		return errors.New("the conversation goes on after the ranking")
+	}
+	if len(m.Content) > phase.MaxReply {
+		return fmt.Errorf("the message has %d bytes: at most %d are read", len(m.Content), phase.MaxReply)
 	}
 	blocks, err := phase.Blocks(m.Content)
 	if err != nil {
@@ -97,6 +102,9 @@ func (p *parser) block(b phase.Block) (err error) {
 		a, _, err = phase.ParseAnalysis(b.Text, b.Role, p.labels)
 		p.read.Analyses = append(p.read.Analyses, a)
 	case "reflection":
+		if p.read.Calls == 0 {
+			return errors.New("no tool is called before the <reflection>")
+		}
 		var r phase.Reflection
 		r, _, err = phase.ParseReflection(b.Text, p.roles)
 		p.read.Reflections = append(p.read.Reflections, r)

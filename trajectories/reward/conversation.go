@@ -17,7 +17,7 @@ func Conversation(task tasks.Task, messages []model.Message, roles []string, g g
 	if err := of(task, task.ID, g); err != nil {
 		return trajectories.Score{}, err
 	}
-	read, wrong := trajectories.Parse(messages, task.Labels(), roles)
+	read, wrong := hear(task, messages, roles)
 	return paper(task, task.ID, read, wrong, g), nil
 }
 
