@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,32 +31,58 @@ type scoreReport struct {
 	MeanForm float64 `json:"mean_format"`
 	MeanOut  float64 `json:"mean_outcome"`
 	Mean     float64 `json:"mean"`
+	// Parts are the means of all parts, weighted or not.
+	Parts map[string]float64 `json:"mean_parts"`
+}
+
+// scorer is a reward under the name and version that its scores are kept under.
+type scorer struct {
+	name, version string
+	score         reward.Reward
 }
 
 func scoreCommand(a *app) *cobra.Command {
-	var goldPath string
+	var goldPath, rewardPath string
 	c := &cobra.Command{
 		Use:   "score RUN.DB --gold GOLD",
-		Short: "Score trajectories by the paper's reward and store the scores",
+		Short: "Score trajectories by a reward and store the scores",
 		Long: strings.TrimSpace(`
 Score each run that is done, and keep the scores in the run store, beside the
 log. The reward is that of the paper: +1 where every phase is there and well
 formed and the ranking is complete, otherwise -1; and for such a run 1 where the
 gold item is ranked first, 2/3 in the first three, 1/3 in the first five.
 
-Scoring again replaces the scores; it never changes what was said.`),
+With --reward, it is a weighted sum of parts that a YAML file names, for instance
+
+  name: shaped
+  parts:
+    format:   {weight: 1}
+    outcome:  {weight: 1}
+    ndcg:     {weight: 0.5, at: 10}
+    mrr:      {weight: 0.5}
+    grounded: {weight: 0.5}
+    economy:  {weight: 0.1, calls: 20}
+
+Its scores are kept under its name and a version that is a hash of the recipe,
+beside those of other rewards. No model is asked. Scoring again replaces the
+scores; it never changes what was said.`),
 		Example: `  mars score run.db --gold gold.jsonl
+  mars score run.db --gold gold.jsonl --reward reward.yaml
   mars score run.db --gold gold.jsonl --json`,
 		Args: exactly("RUN.DB"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := need(c, "gold"); err != nil {
 				return err
 			}
+			by, err := scorerOf(rewardPath)
+			if err != nil {
+				return err
+			}
 			golds, err := readGold(goldPath)
 			if err != nil {
 				return err
 			}
-			report, err := a.score(c.Context(), args[0], goldPath, golds)
+			report, err := a.score(c.Context(), args[0], goldPath, golds, by)
 			if err != nil {
 				return err
 			}
@@ -65,16 +94,34 @@ Scoring again replaces the scores; it never changes what was said.`),
 		},
 	}
 	c.Flags().StringVar(&goldPath, "gold", "", "what the users really took, made by mars tasks")
+	c.Flags().StringVar(&rewardPath, "reward", "", "YAML file with the parts of a reward and their weights; the paper's reward if not given")
 	return c
 }
 
-func (a *app) score(ctx context.Context, path, goldPath string, golds map[string]gold.Gold) (report scoreReport, err error) {
+// scorerOf reads a reward's recipe; without one it is the paper's reward.
+func scorerOf(path string) (scorer, error) {
+	if path == "" {
+		return scorer{reward.PaperName, reward.PaperVersion, reward.Paper}, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return scorer{}, err
+	}
+	defer f.Close() // it was only read
+	c, err := reward.Compose(f)
+	if err != nil {
+		return scorer{}, hinted(usagef("%s: %w", path, err), "mars score --help shows one")
+	}
+	return scorer{c.Name, c.Version, c.Score}, nil
+}
+
+func (a *app) score(ctx context.Context, path, goldPath string, golds map[string]gold.Gold, by scorer) (report scoreReport, err error) {
 	st, err := store.Open(ctx, path, store.Config{})
 	if err != nil {
 		return report, storeError(err)
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	report = scoreReport{Store: path, Scorer: reward.PaperName, Version: reward.PaperVersion}
+	report = scoreReport{Store: path, Scorer: by.name, Version: by.version, Parts: map[string]float64{}}
 	counts, err := st.Count(ctx)
 	if err != nil {
 		return report, err
@@ -90,7 +137,7 @@ func (a *app) score(ctx context.Context, path, goldPath string, golds map[string
 		if err != nil {
 			return trajectories.Score{}, err
 		}
-		return reward.Paper(ctx, t, c.Gold)
+		return by.score(ctx, t, c.Gold)
 	}
 	for s, err := range store.Walk(ctx, st, runtime.GOMAXPROCS(0), judge) {
 		if err != nil {
@@ -109,6 +156,9 @@ func (a *app) score(ctx context.Context, path, goldPath string, golds map[string
 		return report, hinted(fmt.Errorf("%s has no run that is done", path), "mars synth makes them")
 	}
 	report.MeanForm, report.MeanOut, report.Mean = report.MeanForm/float64(report.Scored), report.MeanOut/float64(report.Scored), report.Mean/float64(report.Scored)
+	for name := range report.Parts {
+		report.Parts[name] /= float64(report.Scored)
+	}
 	return report, st.PutScores(ctx, scores...)
 }
 
@@ -124,11 +174,25 @@ func (r *scoreReport) add(s trajectories.Score) {
 	r.MeanForm += s.Parts["format"]
 	r.MeanOut += s.Parts["outcome"]
 	r.Mean += s.Value
+	for name, part := range s.Parts {
+		if name != "rank" { // a mean of ranks says nothing: some runs have none
+			r.Parts[name] += part
+		}
+	}
 }
 
 func writeScores(w io.Writer, r scoreReport) {
 	fmt.Fprintf(w, "%s: %s runs scored by %s (version %s): mean %.3f, format %.3f, outcome %.3f; gold first in %s (%.1f%%)\n",
 		r.Store, thousands(int64(r.Scored)), r.Scorer, r.Version, r.Mean, r.MeanForm, r.MeanOut, thousands(int64(r.First)), 100*float64(r.First)/float64(r.Scored))
+	if len(r.Parts) > 2 {
+		var more []string
+		for _, name := range slices.Sorted(maps.Keys(r.Parts)) {
+			if name != "format" && name != "outcome" {
+				more = append(more, fmt.Sprintf("%s %.3f", name, r.Parts[name]))
+			}
+		}
+		fmt.Fprintln(w, strings.Join(more, ", "))
+	}
 	if r.FormBad > 0 {
 		fmt.Fprintf(w, "%s runs are not well formed; mars inspect shows their notes\n", thousands(int64(r.FormBad)))
 	}
