@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -219,21 +218,6 @@ func colour(w io.Writer) bool {
 		return false
 	}
 	return os.Getenv("FORCE_COLOR") != "" || terminal(w)
-}
-
-// readJSON decodes a file strictly into v.
-func readJSON(path string, v any) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	dec := json.NewDecoder(f)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
 }
 
 // exactly checks the number of positional arguments and names them in the error.

@@ -61,7 +61,7 @@ type Summary struct {
 	HR1     float64 `json:"hr@1"`
 	HR3     float64 `json:"hr@3"`
 	HR5     float64 `json:"hr@5"`
-	MeanHR  float64 `json:"mean_hr@1,3,5"`
+	MeanHR  float64 `json:"mean_hr"` // at 1, 3, 5
 	NDCG5   float64 `json:"ndcg@5"`
 	NDCG10  float64 `json:"ndcg@10"`
 	MRR     float64 `json:"mrr"`

@@ -131,8 +131,7 @@ func (m *Model) justify(found map[string]phase.Evidence, signals map[string][]fl
 		var cited []string
 		for _, name := range names[:min(len(names), 2)] {
 			if adds[name][i] > 0 && signals[name][i] != 0 {
-				cited = append(cited, fmt.Sprintf("number %d by %s (%s)", places(found[name], labels[i:i+1])[0],
-					name, strconv.FormatFloat(signals[name][i], 'g', 4, 64)))
+				cited = append(cited, cite(name, places(found[name], labels[i:i+1])[0], len(labels), signals[name][i]))
 			}
 		}
 		if len(cited) == 0 {
