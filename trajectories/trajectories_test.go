@@ -180,3 +180,12 @@ func TestNearest(t *testing.T) {
 		t.Errorf("nearest in an empty log is %s", got)
 	}
 }
+
+func TestOriginNamesItsForks(t *testing.T) {
+	o := &trajectories.Origin{Run: "t~1"}
+	for id, want := range map[string]int{o.Fork(1): 1, o.Fork(12): 12, "t~1": 0, "t~1~": 0, "t~1~0": 0, "t~1~-2": 0, "t~1~02": 0, "u~1~2": 0, "2": 0} {
+		if got := o.Number(id); got != want {
+			t.Errorf("%s is fork %d, want %d", id, got, want)
+		}
+	}
+}

@@ -159,7 +159,11 @@ func heading(st *store.Store, counts map[trajectories.Status]int) string {
 		parts = []string{"none"}
 	}
 	m := st.Manifest()
-	return fmt.Sprintf("%s runs (%s), model %s, seed %d", thousands(int64(total)), strings.Join(parts, ", "), spoken(nil, m), m.Seed)
+	text := fmt.Sprintf("%s runs (%s), model %s, seed %d", thousands(int64(total)), strings.Join(parts, ", "), spoken(nil, m), m.Seed)
+	if m.Origin != nil {
+		text += fmt.Sprintf(", forked from %s of %s at %s", m.Origin.Run, m.Origin.Store, m.Origin.At)
+	}
+	return oneLine(text)
 }
 
 // spoken names the models that spoke in a run; before it has ended, those that
