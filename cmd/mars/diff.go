@@ -117,13 +117,13 @@ func (r diffReport) write(p *reader) {
 		before, after = string(r.A.Message)+"\n", string(r.B.Message)+"\n"
 	}
 	_, lines, _ := strings.Cut(string(diff.Diff("a", []byte(before), "b", []byte(after))), "+++ b\n")
-	whole := true
+	const wide = 160 // from here on a person does not find the difference by looking
+	long := false
 	for line := range strings.Lines(lines) {
-		short := p.cut(line)
-		whole = whole && short == line
-		p.line(strings.TrimSuffix(short, "\n"))
+		long = long || len(line) > wide
+		p.line(strings.TrimSuffix(p.cut(line), "\n"))
 	}
-	if !whole {
+	if long {
 		fmt.Fprintln(p.w, trajectories.Difference{ID: r.ID, A: r.A.Message, B: r.B.Message})
 	}
 }

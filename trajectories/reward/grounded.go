@@ -36,6 +36,8 @@ import (
 // this order, as whole words; case, marks around it and runs of spaces do not
 // matter.
 //
+// Of more than a thousand statements, those beyond are loose.
+//
 // So a number that is told of one thing and said of another counts as
 // grounded, and a title without quotes is not seen.
 func Grounded(messages []model.Message) (share float64, loose []string) {
@@ -63,7 +65,7 @@ func Grounded(messages []model.Message) (share float64, loose []string) {
 				}
 				seen[s.text] = true
 				stated++
-				if !told.have(s) {
+				if stated > maxStatements || !told.have(s) {
 					loose = append(loose, s.text)
 				}
 			}
@@ -97,6 +99,9 @@ var (
 	numberForm = regexp.MustCompile(`(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?`)
 	titleForm  = regexp.MustCompile(`"[^"\n]+"|“[^”\n]+”|\*[^*\n]+\*`)
 )
+
+// maxStatements bounds the work that a text can make.
+const maxStatements = 1000
 
 // small is up to which a whole number is no statement.
 const small = 10

@@ -188,6 +188,14 @@ func TestGroundedReadsJSONAsText(t *testing.T) {
 	if share != 0.8 || len(loose) != 1 || loose[0] != "jerry tom" {
 		t.Errorf("the share is %v, loose are %q", share, loose)
 	}
+	many := "<analysis role=\"a\">\n"
+	for i := range 2000 {
+		many += fmt.Sprintf("%d, ", 5000+i)
+	}
+	told := model.Message{Role: model.ToolRole, Content: many[len("<analysis"):]}
+	if share, loose := reward.Grounded([]model.Message{told, {Role: model.Assistant, Content: many + "\n</analysis>"}}); share != 0.5 || len(loose) != 1000 {
+		t.Errorf("of 2,000 statements %v are grounded and %d are loose: want the first thousand", share, len(loose))
+	}
 	if share, _ := reward.Grounded(nil); share != 1 {
 		t.Errorf("of nothing the share is %v", share)
 	}
