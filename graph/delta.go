@@ -83,7 +83,7 @@ func (l *lists) change(changes []change, others *names, ends func(change) (row, 
 	l.patched = make(map[uint32]uint32, len(rows))
 	l.patch = &lists{offsets: []uint32{0}}
 	var ratings palette
-	var codes []uint32
+	var numbers []uint32
 	order := make([]uint32, 0, len(rows))
 	for r := range rows {
 		order = append(order, r)
@@ -93,15 +93,16 @@ func (l *lists) change(changes []change, others *names, ends func(change) (row, 
 		l.patched[r] = uint32(len(l.patch.offsets) - 1)
 		for _, e := range merge(old.events(r), rows[r], others) {
 			l.patch.ids, l.patch.times = append(l.patch.ids, e.other), append(l.patch.times, e.time)
-			codes = append(codes, ratings.number(e.rating))
+			numbers = append(numbers, ratings.number(e.rating))
 		}
 		l.patch.offsets = append(l.patch.offsets, uint32(len(l.patch.ids)))
 	}
 	table, to := ratings.sorted()
-	for k, c := range codes {
-		codes[k] = to[c]
+	packed := newCodes(table, len(numbers))
+	for k, n := range numbers {
+		packed.set(k, to[n])
 	}
-	l.patch.ratings = packRatings(table, codes)
+	l.patch.ratings = packed.pack(&builder{BuildConfig: BuildConfig{Workers: 1}})
 }
 
 // events returns the entries of a row, none if it is new.

@@ -55,18 +55,60 @@ func (r *ratings) from(least float32) uint32 {
 	return uint32(sort.Search(len(r.table), func(k int) bool { return r.table[k] >= least }))
 }
 
-// packRatings packs one code an entry.
-func packRatings(table []float32, codes []uint32) ratings {
-	r := ratings{table: table, width: widthFor(len(table))}
-	r.codes = make([]byte, codeBytes(len(codes), r.width))
-	for k, c := range codes {
-		switch r.width {
-		case 4:
-			r.codes[k>>1] |= byte(c) << (4 * (k & 1))
-		case 8:
-			r.codes[k] = byte(c)
-		case 32:
-			binary.LittleEndian.PutUint32(r.codes[4*k:], c)
+// codes are codes that are not packed yet, so that several can be set at once.
+type codes struct {
+	table  []float32
+	narrow []uint8 // of a table of up to 256
+	wide   []uint32
+}
+
+// newCodes makes room for n codes; none is needed where all would be the same.
+func newCodes(table []float32, n int) *codes {
+	switch widthFor(len(table)) {
+	case 0:
+		return &codes{table: table}
+	case 32:
+		return &codes{table: table, wide: make([]uint32, n)}
+	}
+	return &codes{table: table, narrow: make([]uint8, n)}
+}
+
+func (c *codes) set(k int, code uint32) {
+	if c.narrow != nil {
+		c.narrow[k] = uint8(code)
+	} else if c.wide != nil {
+		c.wide[k] = code
+	}
+}
+
+func (c *codes) at(k int) uint32 {
+	if c.narrow != nil {
+		return uint32(c.narrow[k])
+	} else if c.wide != nil {
+		return c.wide[k]
+	}
+	return 0
+}
+
+// pack packs the codes.
+func (c *codes) pack(b *builder) ratings {
+	r := ratings{table: c.table, width: widthFor(len(c.table))}
+	switch r.width {
+	case 4:
+		n := len(c.narrow)
+		r.codes = make([]byte, codeBytes(n, 4))
+		const part = 1 << 20 // even, so that no byte belongs to two parts
+		b.each((n+part-1)/part, func(p int) {
+			for k := p * part; k < min((p+1)*part, n); k++ {
+				r.codes[k>>1] |= c.narrow[k] << (4 * (k & 1))
+			}
+		})
+	case 8:
+		r.codes = c.narrow
+	case 32:
+		r.codes = make([]byte, 0, codeBytes(len(c.wide), 32))
+		for _, code := range c.wide {
+			r.codes = binary.LittleEndian.AppendUint32(r.codes, code)
 		}
 	}
 	return r

@@ -19,20 +19,17 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, items
 	for r, d := range s.degrees {
 		l.offsets[r+1] = l.offsets[r] + d
 	}
-	bucketOf, starts := cutRows(l.offsets)
+	parts, starts := cutRows(l.offsets)
 
 	sorted := b.entries
 	parted := builder{BuildConfig: b.BuildConfig, entries: b.entries, room: b.room}
 	parted.partition(len(starts), func(e *entry) uint32 {
 		if items {
-			return uint32(bucketOf[e.item])
+			return parts.of(e.item)
 		}
-		return uint32(bucketOf[e.user])
+		return parts.of(e.user)
 	})
-	codes := make([]uint32, 0)
-	if len(b.table) > 1 {
-		codes = make([]uint32, n)
-	}
+	codes := newCodes(b.table, n)
 	l.grid, l.floors = make([]uint32, longRows(l.offsets)*checkpoints), make([]uint8, rows*(checkpoints+1))
 	next := slices.Clone(l.offsets[:rows])
 	b.each(len(starts), func(bucket int) {
@@ -49,9 +46,7 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, items
 			to := next[row]
 			next[row]++
 			l.ids[to], l.times[to] = other, e.time
-			if len(codes) > 0 {
-				codes[to] = e.rating
-			}
+			codes.set(int(to), e.rating)
 		}
 		for r := first; r < last; r++ {
 			l.breakTies(uint32(r), codes, others)
@@ -59,32 +54,46 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, items
 		}
 	})
 	b.entries, b.room = sorted, parted.entries
-	if len(codes) == 0 {
-		l.ratings = ratings{table: b.table}
-	} else {
-		l.ratings = packRatings(b.table, codes)
-	}
 	l.firsts = l.firstTimes()
+	l.ratings = codes.pack(b)
 	return l
 }
 
-// cutRows cuts rows into parts of about as many entries, and returns the part
-// of each row and the first row of each part.
-func cutRows(offsets []uint32) (of []uint16, starts []int) {
+// parts says to which part a row belongs. The longest rows are told one by one,
+// the many short ones by the stretch, so that it fits the processor's cache.
+type parts []uint16
+
+const (
+	oneByOne = 1 << 16
+	stretch  = 64
+)
+
+func (p parts) of(row uint32) uint32 {
+	if row >= oneByOne {
+		row = oneByOne + (row-oneByOne)/stretch
+	}
+	return uint32(p[row])
+}
+
+// cutRows cuts rows into parts of about as many entries, and returns the first
+// row of each part.
+func cutRows(offsets []uint32) (of parts, starts []int) {
 	rows := len(offsets) - 1
-	of = make([]uint16, rows)
 	share := uint64(offsets[rows])/buckets + 1
-	for r := range rows {
-		if len(starts) == 0 || uint64(offsets[r]) >= uint64(len(starts))*share {
+	for r := 0; r < rows; {
+		if uint64(offsets[r]) >= uint64(len(starts))*share {
 			starts = append(starts, r)
 		}
-		of[r] = uint16(len(starts) - 1)
+		of = append(of, uint16(len(starts)-1))
+		if r++; r > oneByOne {
+			r += stretch - 1
+		}
 	}
 	return of, starts
 }
 
 // breakTies sorts entries of row r in the same second by external id.
-func (l *lists) breakTies(r uint32, codes []uint32, others *names) {
+func (l *lists) breakTies(r uint32, codes *codes, others *names) {
 	from, to := int(l.offsets[r]), int(l.offsets[r+1])
 	for from < to {
 		end := from + 1
@@ -96,16 +105,12 @@ func (l *lists) breakTies(r uint32, codes []uint32, others *names) {
 			sorted := make([]rated, len(run))
 			for k := range run {
 				sorted[k].id = run[k]
-				if len(codes) > 0 {
-					sorted[k].code = codes[from+k]
-				}
+				sorted[k].code = codes.at(from + k)
 			}
 			slices.SortFunc(sorted, func(a, b rated) int { return cmp.Or(others.compare(a.id, b.id), cmp.Compare(a.code, b.code)) })
 			for k, s := range sorted {
 				run[k] = s.id
-				if len(codes) > 0 {
-					codes[from+k] = s.code
-				}
+				codes.set(from+k, s.code)
 			}
 		}
 		from = end
