@@ -159,6 +159,7 @@ func readRun(ctx context.Context, path, scenario string) (recorded, error) {
 		return r, err
 	}
 	r.data = fingerprintOf(st)
+	seen := map[string]bool{}
 	for run, err := range st.Runs(ctx) {
 		if err != nil {
 			return r, err
@@ -166,9 +167,14 @@ func readRun(ctx context.Context, path, scenario string) (recorded, error) {
 		if scenario != "" && run.Task.Scenario != scenario {
 			continue
 		}
+		if seen[run.Task.ID] {
+			return r, hinted(fmt.Errorf("%s has several runs of the task %s, and one ranking for each task is measured", path, run.Task.ID),
+				"mars score gives each run its score")
+		}
+		seen[run.Task.ID] = true
 		r.tasks = append(r.tasks, run.Task)
 		if run.Status == trajectories.Done {
-			r.rankings[run.ID] = run.Ranking
+			r.rankings[run.Task.ID] = run.Ranking
 		}
 	}
 	if len(r.tasks) == 0 {

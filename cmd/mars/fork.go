@@ -72,7 +72,8 @@ from there on have the new ones.
 
 Forks are runs ID~1, ID~2 and so on in a store of their own, which says where
 they come from and what has changed. The same command goes on where it stopped,
-and a larger --samples adds to them. All other commands work on the store.`),
+and a larger --samples adds to them. All other commands work on the store, but
+mars eval, which measures one run of each task, only where there is one fork.`),
 		Example: `  mars fork run.db classic-42 --at 1.6 --temperature 0.7 --samples 8 --out forks.db
   mars fork run.db classic-42 --at 1.7 --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --out qwen.db
   mars fork run.db classic-42 --at 1.6 --prompts prompts --samples 1 --out worded.db`,
