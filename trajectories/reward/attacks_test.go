@@ -24,7 +24,7 @@ type setting struct {
 	Opening []model.Message `json:"opening"` // system and user
 }
 
-func caseFile(t *testing.T) setting {
+func caseFile(t testing.TB) setting {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", "case.json"))
 	if err != nil {
@@ -44,7 +44,7 @@ type attack struct {
 	Score    map[string]float64 `json:"score"` // value: the paper's
 }
 
-func lines[T any](t *testing.T, name string) []T {
+func lines[T any](t testing.TB, name string) []T {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
@@ -66,7 +66,7 @@ func lines[T any](t *testing.T, name string) []T {
 }
 
 // everything is a composition of all parts.
-func everything(t *testing.T) *reward.Composition {
+func everything(t testing.TB) *reward.Composition {
 	t.Helper()
 	c, err := reward.Compose(strings.NewReader(`
 parts:
