@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"text/template"
 
 	"github.com/mars-rec/mars/trajectories/mask"
@@ -49,7 +50,7 @@ func (m *Manifest) writeBeside(dir string, c consumer, b *bench) error {
 		if err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
-		t, err := template.New(name).Delims("[%", "%]").Parse(string(form))
+		t, err := template.New(name).Delims("[%", "%]").Funcs(template.FuncMap{"quote": quoteYAML}).Parse(string(form))
 		if err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
@@ -61,3 +62,6 @@ func (m *Manifest) writeBeside(dir string, c consumer, b *bench) error {
 	}
 	return nil
 }
+
+// quoteYAML writes a text on one line as a YAML string.
+func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

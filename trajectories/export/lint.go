@@ -1,11 +1,13 @@
 package export
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/gold"
@@ -105,7 +107,7 @@ func lintGold(task tasks.Task, messages []model.Message, g gold.Gold) error {
 	}
 	for i, m := range messages {
 		var answer any
-		if m.Role != model.ToolRole || json.Unmarshal([]byte(m.Content), &answer) != nil {
+		if m.Role != model.ToolRole || !mayName(m.Content, g.Items) || json.Unmarshal([]byte(m.Content), &answer) != nil {
 			continue // an error, in words: tools do not name items in it that they were not asked for
 		}
 		for _, item := range g.Items {
@@ -116,6 +118,21 @@ func lintGold(task tasks.Task, messages []model.Message, g gold.Gold) error {
 		}
 	}
 	return nil
+}
+
+// mayName reports whether one of the items stands in a JSON text, as it is or
+// escaped: what does not name it need not be decoded.
+func mayName(text string, items []string) bool {
+	if strings.Contains(text, `\u`) {
+		return true
+	}
+	for _, item := range items {
+		quoted, err := message.Marshal(item)
+		if err != nil || strings.Contains(text, string(quoted)) || bytes.ContainsRune(quoted, '\\') || strings.Contains(item, "/") {
+			return true
+		}
+	}
+	return false
 }
 
 // told reports whether a tool's answer names the item without its label.

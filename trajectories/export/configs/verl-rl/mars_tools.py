@@ -9,6 +9,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 from typing import Any, Optional
 
 from verl.tools.base_tool import BaseTool
@@ -29,7 +30,21 @@ def send(method: str, path: str, body: Any = None) -> dict:
         return json.loads(text) if text else {}
 
 
+class Schema:
+    """A tool's schema as it is, where verl wants a type of its own."""
+
+    def __init__(self, text: str):
+        self.whole = json.loads(text)
+        self.function = SimpleNamespace(name=self.whole["function"]["name"])
+
+    def model_dump(self, **_) -> dict:
+        return self.whole
+
+
 class MarsTool(BaseTool):
+    def get_openai_tool_schema(self) -> Schema:
+        return Schema(self.config["schema"])
+
     async def create(self, instance_id: Optional[str] = None, create_kwargs: Optional[dict] = None, **_) -> tuple[str, ToolResponse]:
         begun = await asyncio.to_thread(send, "POST", "/v1/sessions", {"task": create_kwargs["task_id"]})
         return begun["session"], ToolResponse()
