@@ -8,8 +8,8 @@ import (
 // TRLGRPO is the name of the export for GRPO with TRL.
 const TRLGRPO = "trl-grpo"
 
-// grpoRow is a prompt; the student finds the rest. What a rank is right is in
-// GroundTruth and nowhere else.
+// grpoRow is a prompt; the student finds the rest. Which item is right is
+// in GroundTruth and nowhere else.
 type grpoRow struct {
 	Prompt      []promptMessage `json:"prompt" parquet:"prompt,list"`
 	UserID      string          `json:"user_id" parquet:"user_id"`
