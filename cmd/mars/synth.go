@@ -12,9 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mars-rec/mars/graph/rank"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tasks/datasets"
+	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
 )
@@ -106,9 +109,12 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return err
 	}
 	defer data.Close()
-	for _, t := range list {
-		if err := data.CheckTask(ctx, t); err != nil {
-			return hinted(&fault{err: fmt.Errorf("%s: %w", s.tasks, err), kind: "usage"}, "mars tasks --data %s makes tasks of this data set", s.data)
+	if err := s.fits(ctx, data, list); err != nil {
+		return hinted(usagef("%s: %w", s.tasks, err), "mars tasks --data %s makes tasks of this data set", s.data)
+	}
+	if path, ok := strings.CutPrefix(s.model, "builtin:"); ok {
+		if weights, err := rank.Load(path); err == nil && weights.Dataset != data.Manifest().Name {
+			a.notef("note: %s was fitted on the data set %s, not on %s", path, weights.Dataset, data.Manifest().Name)
 		}
 	}
 	works, err := setup.assemble(ctx, data, func(spec string) (model.Model, error) { return s.open(spec, list) })
@@ -213,6 +219,21 @@ func (s *synthesis) list() ([]tasks.Task, error) {
 		list = list[:s.limit]
 	}
 	return list, nil
+}
+
+// fits reports why the tasks are none of the data set, if so: they were made of
+// another one, or before it was imported anew.
+func (s *synthesis) fits(ctx context.Context, data *datasets.Dataset, list []tasks.Task) error {
+	for _, t := range list {
+		if err := data.CheckTask(ctx, t); err != nil {
+			return err
+		}
+	}
+	recipe, err := gold.ReadRecipe(s.tasks)
+	if err == nil && recipe.Data != "" && recipe.Data != data.Manifest().Fingerprint() {
+		return fmt.Errorf("the tasks were made of %s as it was before it was imported anew", recipe.Dataset)
+	}
+	return nil // tasks without a recipe are made by hand
 }
 
 // open opens a model, and asks it whether it may work on the tasks.
