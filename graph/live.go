@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"github.com/mars-rec/mars/internal/atomicfile"
 )
 
 // Live is a graph on disk to which interactions are appended while it is asked.
@@ -109,7 +112,7 @@ func (l *Live) openDelta() error {
 		}
 		whole = deltaHeader
 	}
-	if err := errors.Join(f.Truncate(int64(whole)), syncFolderOf(l.path)); err != nil {
+	if err := errors.Join(f.Truncate(int64(whole)), atomicfile.SyncDir(filepath.Dir(l.path))); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	l.delta, l.end = f, int64(whole)
@@ -155,7 +158,7 @@ func (l *Live) compact(c BuildConfig) error {
 	if err := os.Remove(deltaPath(l.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return syncFolderOf(l.path)
+	return atomicfile.SyncDir(filepath.Dir(l.path))
 }
 
 // Close releases the files. No graph of it, and no cut of one, may be used

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
-	"path/filepath"
 	"unsafe"
+
+	"github.com/mars-rec/mars/internal/atomicfile"
 )
 
 // A snapshot is one file, little-endian throughout:
@@ -43,50 +43,14 @@ func littleEndian() bool { return binary.NativeEndian.Uint16([]byte{1, 0}) == 1 
 
 // Save writes the graph's snapshot: to a temporary file beside path, which is
 // synced and then renamed to path, so that path never holds half a graph.
-func (g *Graph) Save(path string) (err error) {
+func (g *Graph) Save(path string) error {
 	if !littleEndian() {
 		return errors.New("save graph snapshot: this machine is big-endian, snapshots are not")
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("save graph snapshot: %w", err)
+	if err := atomicfile.Write(path, g.write); err != nil {
+		return fmt.Errorf("save graph snapshot %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("save graph snapshot %s: %w", path, err)
-		}
-	}()
-	if err := g.write(f); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncFolderOf makes durable what was renamed, made or removed beside path.
-func syncFolderOf(path string) error { return syncDir(filepath.Dir(path)) }
-
-// syncDir makes a rename in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return nil
 }
 
 // sections returns the graph's arrays, in the order of the file.

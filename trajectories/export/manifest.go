@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mars-rec/mars/internal/atomicfile"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/mask"
 )
@@ -115,26 +115,12 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// replace writes a file under a temporary name and renames it when it is whole
-// and synced.
-func replace(path string, write func(io.Writer) error) (file File, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+// replace puts a file in place, whole or not at all, and says what it is.
+func replace(path string, write func(io.Writer) error) (File, error) {
+	hash, size := sha256.New(), &sizer{}
+	err := atomicfile.Write(path, func(f io.Writer) error { return write(io.MultiWriter(f, hash, size)) })
 	if err != nil {
-		return file, fmt.Errorf("export: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	hash := sha256.New()
-	size := &sizer{}
-	w := bufio.NewWriterSize(io.MultiWriter(f, hash, size), 1<<16)
-	if err := errors.Join(write(w), w.Flush(), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return file, err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return file, fmt.Errorf("export: %w", err)
+		return File{}, fmt.Errorf("export: %w", err)
 	}
 	return File{Name: filepath.Base(path), Bytes: size.n, SHA256: hex.EncodeToString(hash.Sum(nil))}, nil
 }
