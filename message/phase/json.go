@@ -43,6 +43,33 @@ func (v value) get(key string) (value, bool) {
 	return value{}, false
 }
 
+// append writes the value as JSON, spaced as [Spaced] does.
+func (v value) append(out []byte) []byte {
+	switch v.kind {
+	case anObject, anArray:
+		ends := "[]"
+		if v.kind == anObject {
+			ends = "{}"
+		}
+		out = append(out, ends[0])
+		for i, e := range v.list {
+			if i > 0 {
+				out = append(out, ", "...)
+			}
+			if v.kind == anObject {
+				out = append(appendPython(out, v.keys[i]), ": "...)
+			}
+			out = e.append(out)
+		}
+		return append(out, ends[1])
+	case aString:
+		return appendPython(out, v.text)
+	case aNull:
+		return append(out, "null"...)
+	}
+	return append(out, v.text...)
+}
+
 // same reports whether two values are equal wherever they stand.
 func (v value) same(w value) bool {
 	if v.kind != w.kind || v.text != w.text || len(v.keys) != len(w.keys) || len(v.list) != len(w.list) {
