@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -112,7 +111,7 @@ func own(id message.ID, m model.Message) model.Message {
 	m.Role = model.Assistant
 	m.ToolCalls = slices.Clone(m.ToolCalls)
 	for i := range m.ToolCalls {
-		m.ToolCalls[i].ID = "call_" + strings.ReplaceAll(string(id), ".", "_") + "_" + strconv.Itoa(i+1)
+		m.ToolCalls[i].ID = model.CallID(id, i+1)
 	}
 	return m
 }

@@ -20,6 +20,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strconv"
+	"strings"
 
 	"github.com/mars-rec/mars/message"
 )
@@ -56,6 +58,11 @@ type ToolCall struct {
 	Arguments string `json:"arguments"`
 }
 
+// CallID is the id of the nth call, from 1, of the reply at that ID.
+func CallID(reply message.ID, n int) string {
+	return "call_" + strings.ReplaceAll(string(reply), ".", "_") + "_" + strconv.Itoa(n)
+}
+
 // ToolSpec tells a model what a tool does and takes.
 type ToolSpec struct {
 	Name        string          `json:"name"`
@@ -82,6 +89,7 @@ type Request struct {
 	Messages []Message  `json:"messages"`
 	Tools    []ToolSpec `json:"tools,omitempty"`
 	Format   *Format    `json:"format,omitempty"`
+	Stop     string     `json:"stop,omitempty"` // the reply ends before this text, where the provider can; "": by itself
 	Sampling Sampling   `json:"sampling,omitzero"`
 	// OnChunk, if not nil, asks the adapter to stream and receives the content
 	// as it comes. A retry starts again with a chunk whose Reset is set. Only

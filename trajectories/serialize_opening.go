@@ -24,7 +24,7 @@ const systemFile, taskFile = "prompts/student.md", "prompts/task.md"
 // are shown, "c01 | Title (1999) | categories", in the order of their labels;
 // their texts are inert already, as those of a [tasks.View] are.
 func Opening(task tasks.Task, lines []string) ([]model.Message, error) {
-	system, err := openingFiles.ReadFile(systemFile)
+	system, err := systemPrompt()
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +44,15 @@ func Opening(task tasks.Task, lines []string) ([]model.Message, error) {
 		return nil, err
 	}
 	return []model.Message{
-		{Role: model.System, Content: strings.TrimSpace(string(system))},
+		{Role: model.System, Content: system},
 		{Role: model.User, Content: strings.TrimSpace(user.String())},
 	}, nil
+}
+
+// systemPrompt is what every student is told first.
+func systemPrompt() (string, error) {
+	b, err := openingFiles.ReadFile(systemFile)
+	return strings.TrimSpace(string(b)), err
 }
 
 // OpeningDigest is the SHA-256, in hex, of the files that [Opening] is made

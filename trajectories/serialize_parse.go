@@ -16,6 +16,13 @@ type Reading struct {
 	Reflections []phase.Reflection
 	Recommend   phase.Recommend
 	Calls       int // tool calls
+	Deviations  []Deviation
+}
+
+// Deviation is what was repaired in one message of a conversation.
+type Deviation struct {
+	Message int // its place, from 0
+	phase.Deviation
 }
 
 // Parse reads a conversation as [Serialize] writes it, or as a student did. It
@@ -25,10 +32,11 @@ type Reading struct {
 // (an environment hears of calls before it hears of the plan); every call has
 // arguments that are a JSON object, and its answer right after it, in the order
 // of the calls. Analyses may be absent. Subtasks go to the given roles. What is
-// wrong is the error.
+// wrong is the error; what has one reading only is repaired, and told.
 func Parse(messages []model.Message, labels, roles []string) (Reading, error) {
 	p := parser{labels: labels, roles: roles}
 	for i, m := range messages {
+		p.at = i
 		if len(p.waiting) > 0 && m.Role != model.ToolRole {
 			return p.read, fmt.Errorf("message %d: the call of %s has no answer", i, p.waiting[0].Name)
 		}
@@ -48,6 +56,7 @@ func Parse(messages []model.Message, labels, roles []string) (Reading, error) {
 
 // parser holds a conversation against the form.
 type parser struct {
+	at              int // the message that is read
 	labels, roles   []string
 	read            Reading
 	planned, ranked bool
@@ -93,27 +102,33 @@ func (p *parser) block(b phase.Block) (err error) {
 	case p.planned && b.Tag == "plan":
 		return errors.New("there are two plans")
 	}
+	var repaired []phase.Deviation
+	defer func() {
+		for _, d := range repaired {
+			p.read.Deviations = append(p.read.Deviations, Deviation{p.at, d})
+		}
+	}()
 	switch b.Tag {
 	case "plan":
 		p.planned = true
-		p.read.Plan, _, err = phase.ParsePlan(b.Text, p.roles)
+		p.read.Plan, repaired, err = phase.ParsePlan(b.Text, p.roles)
 	case "analysis":
 		var a phase.Analysis
-		a, _, err = phase.ParseAnalysis(b.Text, b.Role, p.labels)
+		a, repaired, err = phase.ParseAnalysis(b.Text, b.Role, p.labels)
 		p.read.Analyses = append(p.read.Analyses, a)
 	case "reflection":
 		if p.read.Calls == 0 {
 			return errors.New("no tool is called before the <reflection>")
 		}
 		var r phase.Reflection
-		r, _, err = phase.ParseReflection(b.Text, p.roles)
+		r, repaired, err = phase.ParseReflection(b.Text, p.roles)
 		p.read.Reflections = append(p.read.Reflections, r)
 	case "recommend":
 		if len(p.read.Reflections) == 0 {
 			return errors.New("<recommend> comes before a reflection")
 		}
 		p.ranked = true
-		p.read.Recommend, _, err = phase.ParseRecommend(b.Text, p.labels)
+		p.read.Recommend, repaired, err = phase.ParseRecommend(b.Text, p.labels)
 	}
 	return err
 }

@@ -71,6 +71,9 @@ func (m *Model) Generate(ctx context.Context, req model.Request) (model.Reply, e
 	if len(said.ToolCalls) > 0 {
 		finish = "tool_calls"
 	}
+	if req.Stop != "" {
+		said.Content, _, _ = strings.Cut(said.Content, req.Stop)
+	}
 	if req.OnChunk != nil {
 		stream(said.Content, req.OnChunk)
 	}

@@ -50,6 +50,9 @@ func (m *Model) options(req model.Request) []llms.CallOption {
 	if req.Format != nil {
 		options = append(options, llms.WithJSONMode())
 	}
+	if req.Stop != "" {
+		options = append(options, llms.WithStopWords([]string{req.Stop}))
+	}
 	s := req.Sampling
 	if s.Temperature != nil {
 		options = append(options, llms.WithTemperature(*s.Temperature))

@@ -61,6 +61,9 @@ func (m *Model) request(req model.Request) (goopenai.ChatCompletionRequest, erro
 			Function: &goopenai.FunctionDefinition{Name: tool.Name, Description: tool.Description, Parameters: tool.Parameters},
 		})
 	}
+	if req.Stop != "" {
+		wire.Stop = []string{req.Stop}
+	}
 	s := req.Sampling
 	wire.Temperature, wire.TopP = number(s.Temperature), number(s.TopP)
 	if s.Seed != nil {

@@ -8,14 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
@@ -200,24 +197,6 @@ func TestOneRowATask(t *testing.T) {
 		if err != nil || m.Rows != want {
 			t.Errorf("%s: %d rows, %v, want %d", name, m.Rows, err, want)
 		}
-	}
-}
-
-// TestPlain: the stretches that are trained are the assistant's, to the
-// character.
-func TestPlain(t *testing.T) {
-	text, spans := export.Plain([]model.Message{
-		{Role: model.System, Content: "É"}, {Role: model.User, Content: "ask"},
-		{Role: model.Assistant, Content: "<plan>ü</plan>", ToolCalls: []model.ToolCall{{Name: "f", Arguments: `{"a": 1}`}}},
-		{Role: model.ToolRole, Content: "ans"}, {Role: model.Assistant, Content: "done"},
-	})
-	var trained []string
-	for _, s := range spans {
-		trained = append(trained, string([]rune(text)[s[0]:s[1]]))
-	}
-	want := []string{"<plan>ü</plan>\n<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>\n", "done\n"}
-	if !slices.Equal(trained, want) || spans[len(spans)-1][1] != utf8.RuneCountInString(text) {
-		t.Errorf("%q of %q", trained, text)
 	}
 }
 

@@ -93,7 +93,7 @@ func mark(t *testing.T, name, row string) string {
 	case export.TRLGRPO, export.VerlRL:
 		return row
 	case export.Text:
-		text, spans := export.Plain(messages)
+		text, spans := trajectories.Plain(messages)
 		for _, s := range spans {
 			set(quoted(string([]rune(text)[s[0]:s[1]])))
 		}

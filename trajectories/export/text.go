@@ -1,10 +1,6 @@
 package export
 
 import (
-	"strings"
-	"unicode/utf8"
-
-	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
 )
@@ -33,39 +29,9 @@ func text() consumer {
 	return consumer{Text, []Format{JSONL, Parquet}, func(s *sheet) (any, error) {
 		s.row = func(t *trajectories.Trajectory, g gold.Gold, _ int) (any, error) {
 			messages, err := s.conversation(t, g)
-			whole, trained := Plain(messages)
+			whole, trained := trajectories.Plain(messages)
 			return textRow{whole, trained, t.Run.ID, t.Run.Task.Candidates}, err
 		}
 		return textRow{}, nil
 	}, []string{"text.md"}}
-}
-
-// Plain writes a conversation as one plain text with its tags, and tells which
-// stretches of it the assistant wrote, in characters.
-func Plain(messages []model.Message) (string, [][]int) {
-	var b strings.Builder
-	at := 0
-	put := func(text string) {
-		b.WriteString(text)
-		at += utf8.RuneCountInString(text)
-	}
-	spans := [][]int{}
-	for _, m := range messages {
-		switch m.Role {
-		case model.Assistant:
-			start := at
-			if m.Content != "" {
-				put(m.Content + "\n")
-			}
-			for _, c := range m.ToolCalls {
-				put(`<tool_call>{"name": "` + c.Name + `", "arguments": ` + c.Arguments + "}</tool_call>\n")
-			}
-			spans = append(spans, []int{start, at})
-		case model.ToolRole:
-			put("<tool_response>" + m.Content + "</tool_response>\n")
-		default:
-			put(m.Content + "\n\n")
-		}
-	}
-	return b.String(), spans
 }

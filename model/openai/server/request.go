@@ -60,21 +60,18 @@ type call struct {
 	} `json:"function"`
 }
 
-// stops is the number of stop sequences: a string, null, or a list.
-type stops int
+// stops are the stop sequences: a string, null, or a list.
+type stops []string
 
 func (s *stops) UnmarshalJSON(b []byte) error {
 	var one *string
 	if json.Unmarshal(b, &one) == nil {
 		if one != nil {
-			*s = 1
+			*s = stops{*one}
 		}
 		return nil
 	}
-	var list []string
-	err := json.Unmarshal(b, &list)
-	*s = stops(len(list))
-	return err
+	return json.Unmarshal(b, (*[]string)(s))
 }
 
 // text is a content: a string, null, or a list of parts that are text.
@@ -131,10 +128,13 @@ func (c chat) request() (model.Request, error) {
 		return req, invalid("messages is empty")
 	case c.N != nil && *c.N != 1:
 		return req, invalid("n is %d: only 1 choice is given", *c.N)
-	case c.Stop > 0:
-		return req, invalid("stop is not supported")
+	case len(c.Stop) > 1:
+		return req, invalid("stop has %d texts: 1 at most is supported", len(c.Stop))
 	case c.Logprobs:
 		return req, invalid("logprobs is not supported")
+	}
+	if len(c.Stop) == 1 {
+		req.Stop = c.Stop[0]
 	}
 	for i, t := range c.Messages {
 		m := model.Message{Role: model.Role(t.Role), Content: string(t.Content), Name: t.Name, ToolCallID: t.ToolCallID}

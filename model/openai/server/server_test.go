@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		{"an image", `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url"}]}]}`, nil, 400, "only text is understood"},
 		{"content that is a number", `{"model":"m","messages":[{"role":"user","content":7}]}`, nil, 400, "neither text nor a list"},
 		{"two choices", hello[:len(hello)-1] + `,"n":2}`, nil, 400, "only 1 choice"},
-		{"stop words", hello[:len(hello)-1] + `,"stop":["x"]}`, nil, 400, "stop is not supported"},
+		{"stop words", hello[:len(hello)-1] + `,"stop":["x","y"]}`, nil, 400, "stop has 2 texts"},
 		{"a forced tool", hello[:len(hello)-1] + `,"tool_choice":"required"}`, nil, 400, "want auto or none"},
 		{"a tool that is none", hello[:len(hello)-1] + `,"tools":[{"type":"retrieval"}]}`, nil, 400, "tools[0]"},
 		{"a format without schema", hello[:len(hello)-1] + `,"response_format":{"type":"json_schema"}}`, nil, 400, "no name or no schema"},
