@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +17,9 @@ import (
 
 // Ledger keeps the runs of a batch. It is safe for concurrent use.
 type Ledger interface {
-	// Begin opens the run of a task, or goes on with one that was interrupted.
-	// For a task that is done it returns ErrDone.
-	Begin(ctx context.Context, task tasks.Task) (Entry, error)
+	// Begin opens the run of that id, one of the task's, or goes on with it
+	// where it was interrupted. For a run that is done it returns ErrDone.
+	Begin(ctx context.Context, run string, task tasks.Task) (Entry, error)
 }
 
 // Entry is one run in a [Ledger]: the log that it writes, and the facts that
@@ -33,13 +34,22 @@ type Entry interface {
 	Fail(ctx context.Context, cause error) error
 }
 
-// ErrDone says that a task has been done before.
-var ErrDone = errors.New("the task is done")
+// ErrDone says that a run has been done before.
+var ErrDone = errors.New("the run is done")
 
-// Outcome is what became of one task of a batch.
+// SampleID is the id of the nth run of a task, from 1: the first goes by the
+// task's own id, the others by id~2, id~3 and so on.
+func SampleID(task string, n int) string {
+	if n <= 1 {
+		return task
+	}
+	return task + "~" + strconv.Itoa(n)
+}
+
+// Outcome is what became of one run of a batch.
 type Outcome string
 
-// The outcomes. An interrupted task is neither done nor failed: the same batch
+// The outcomes. An interrupted run is neither done nor failed: the same batch
 // again goes on with it.
 const (
 	Started     Outcome = "started"
@@ -51,26 +61,30 @@ const (
 
 // Event tells of a batch's progress.
 type Event struct {
-	Task    string
+	Run     string
 	Outcome Outcome
-	Err     error         // of a failed task
+	Err     error         // of a failed run
 	Usage   message.Usage // tokens of the calls made for it now, as far as providers told
 	Calls   int           // model calls and tool calls made now, not recalled
 	Took    time.Duration
 }
 
-// BatchConfig says how a batch is run. The zero value runs one task at a time.
+// BatchConfig says how a batch is run. The zero value makes one run of each
+// task, one at a time.
 type BatchConfig struct {
-	Concurrency int             // tasks at once; 0 is 1
-	Drain       <-chan struct{} // when closed, no new task starts; those at work finish
+	// Samples is how many runs of each task there are to be, each under its
+	// [SampleID] and with a seed of its own; 0 is 1.
+	Samples     int
+	Concurrency int             // runs at once; 0 is 1
+	Drain       <-chan struct{} // when closed, no new run starts; those at work finish
 	Progress    func(Event)     // called by one goroutine at a time; may be nil
-	// Patience is the number of failures in a row, without a task done between
-	// them, after which no new task starts and Batch returns ErrGivenUp: most
+	// Patience is the number of failures in a row, without a run done between
+	// them, after which no new run starts and Batch returns ErrGivenUp: most
 	// likely the server is down or a setting is wrong. 0 is without end.
 	Patience int
 }
 
-// ErrGivenUp says that too many tasks failed in a row.
+// ErrGivenUp says that too many runs failed in a row.
 var ErrGivenUp = errors.New("too many runs failed in a row")
 
 // Totals counts a batch's outcomes.
@@ -100,10 +114,10 @@ func (t *Totals) add(e Event) {
 	t.Usage.CachedTokens += e.Usage.CachedTokens
 }
 
-// Batch runs the team on many tasks. A run that fails is recorded in the
-// ledger and the others go on; what stops the batch, with an error, is a task
-// that cannot be read, the ledger, the end of ctx, or more failures in a row
-// than cfg has patience for.
+// Batch runs the team on many tasks, task by task and of each sample by sample.
+// A run that fails is recorded in the ledger and the others go on; what stops
+// the batch, with an error, is a task that cannot be read, the ledger, the end
+// of ctx, or more failures in a row than cfg has patience for.
 func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, error], ledger Ledger, cfg BatchConfig) (Totals, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -132,7 +146,7 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 		}
 	}
 	var bad error
-	for task, err := range list {
+	for s, err := range samples(list, cfg.Samples) {
 		if err != nil {
 			bad = err
 			break
@@ -142,7 +156,7 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := o.one(ctx, task, ledger, tell); err != nil {
+			if err := o.one(ctx, s, ledger, tell); err != nil {
 				cancel(err)
 			}
 		})
@@ -156,6 +170,25 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 		bad = fmt.Errorf("%w: %d", ErrGivenUp, cfg.Patience)
 	}
 	return totals, bad
+}
+
+// sample is one run that a batch is to make.
+type sample struct {
+	run  string
+	task tasks.Task
+}
+
+// samples yields the runs that a batch is to make of the tasks.
+func samples(list iter.Seq2[tasks.Task, error], each int) iter.Seq2[sample, error] {
+	return func(yield func(sample, error) bool) {
+		for task, err := range list {
+			for n := 1; n <= max(1, each); n++ {
+				if !yield(sample{SampleID(task.ID, n), task}, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // take waits for a free slot; false means that nothing new is to start.
@@ -176,21 +209,21 @@ func take(ctx context.Context, slots chan<- struct{}, drain <-chan struct{}) boo
 	return false
 }
 
-// one runs one task of a batch. Its error stops the batch.
-func (o *Orchestrator) one(ctx context.Context, task tasks.Task, ledger Ledger, tell func(Event)) error {
+// one makes one run of a batch. Its error stops the batch.
+func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, tell func(Event)) error {
 	start := o.cfg.Clock()
-	entry, err := ledger.Begin(ctx, task)
+	entry, err := ledger.Begin(ctx, s.run, s.task)
 	if errors.Is(err, ErrDone) {
-		tell(Event{Task: task.ID, Outcome: Skipped})
+		tell(Event{Run: s.run, Outcome: Skipped})
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("task %s: %w", task.ID, err)
+		return fmt.Errorf("run %s: %w", s.run, err)
 	}
-	tell(Event{Task: task.ID, Outcome: Started})
+	tell(Event{Run: s.run, Outcome: Started})
 	meter := &meter{Entry: entry, recalled: map[message.ID]bool{}}
-	res, err := o.Run(ctx, task, meter, meter)
-	e := Event{Task: task.ID, Outcome: Done, Err: err}
+	res, err := o.RunAs(ctx, s.run, s.task, meter, meter)
+	e := Event{Run: s.run, Outcome: Done, Err: err}
 	var stop error
 	switch {
 	case err == nil:
@@ -203,7 +236,7 @@ func (o *Orchestrator) one(ctx context.Context, task tasks.Task, ledger Ledger, 
 	}
 	if stop != nil {
 		e.Outcome, e.Err = Interrupted, stop
-		stop = fmt.Errorf("task %s: %w", task.ID, stop)
+		stop = fmt.Errorf("run %s: %w", s.run, stop)
 	}
 	e.Took = o.cfg.Clock().Sub(start)
 	e.Calls, e.Usage = meter.calls, meter.usage

@@ -58,7 +58,7 @@ type Config struct {
 	Model  Model            // of every seat that names no other
 	Models map[string]Model // by the name that a seat gives
 
-	Seed     int64          // each task's requests carry a seed made of it and the task's id
+	Seed     int64          // each run's requests carry a seed made of it and the run's id
 	Sampling model.Sampling // of every request; its Seed is set from Seed
 
 	Bus   func() message.Bus // nil: in process
@@ -117,12 +117,18 @@ type Result struct {
 // may be nil, answers the facts that are already known. An error is this run's
 // failure: what had been said is in the log.
 func (o *Orchestrator) Run(ctx context.Context, task tasks.Task, log message.Log, record agents.Record) (Result, error) {
+	return o.RunAs(ctx, task.ID, task, log, record)
+}
+
+// RunAs is [Orchestrator.Run] for one of several runs of the same task, which go
+// by ids of their own: each draws with the seed that its id makes.
+func (o *Orchestrator) RunAs(ctx context.Context, run string, task tasks.Task, log message.Log, record agents.Record) (Result, error) {
 	if err := task.Check(); err != nil {
 		return Result{}, err
 	}
 	ctx, cancel := context.WithCancel(ctx) // ends what the agents serve
 	defer cancel()
-	bus, err := o.seat(ctx, task, log, record)
+	bus, err := o.seat(ctx, run, task, log, record)
 	if err != nil {
 		return Result{}, err
 	}
@@ -147,7 +153,7 @@ func (o *Orchestrator) Run(ctx context.Context, task tasks.Task, log message.Log
 }
 
 // seat puts the team on a bus.
-func (o *Orchestrator) seat(ctx context.Context, task tasks.Task, log message.Log, record agents.Record) (message.Bus, error) {
+func (o *Orchestrator) seat(ctx context.Context, run string, task tasks.Task, log message.Log, record agents.Record) (message.Bus, error) {
 	view, err := o.cfg.Source.View(task)
 	if err != nil {
 		return nil, err
@@ -158,7 +164,7 @@ func (o *Orchestrator) seat(ctx context.Context, task tasks.Task, log message.Lo
 	}
 	bus := o.cfg.Bus()
 	base := agents.Config{Bus: bus, Log: log, Clock: o.cfg.Clock, Record: record, Sampling: o.cfg.Sampling}
-	seed := taskSeed(o.cfg.Seed, task.ID)
+	seed := runSeed(o.cfg.Seed, run)
 	base.Sampling.Seed = &seed
 	if err := agents.Serve(ctx, TeamAddress, conductor{o.cfg.Team}, base); err != nil {
 		return nil, err
@@ -208,11 +214,11 @@ func result(task tasks.Task, answer message.Envelope) (Result, error) {
 	return r, nil
 }
 
-// taskSeed makes a task's own seed, so that a task's run does not depend on
-// which others are run. 31 bits: what every provider takes.
-func taskSeed(seed int64, task string) int64 {
+// runSeed makes a run's own seed, so that a run does not depend on which others
+// are made. 31 bits: what every provider takes.
+func runSeed(seed int64, run string) int64 {
 	h := sha256.New()
 	binary.Write(h, binary.BigEndian, seed) //nolint:errcheck // a hash does not fail
-	h.Write([]byte(task))
+	h.Write([]byte(run))
 	return int64(binary.BigEndian.Uint32(h.Sum(nil)) >> 1)
 }

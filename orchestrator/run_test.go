@@ -234,17 +234,17 @@ type ledger struct {
 
 type entry struct {
 	trajectories.Recorder
-	l    *ledger
-	task string
+	l   *ledger
+	run string
 }
 
-func (l *ledger) Begin(_ context.Context, task tasks.Task) (orchestrator.Entry, error) {
+func (l *ledger) Begin(_ context.Context, run string, _ tasks.Task) (orchestrator.Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, ok := l.done[task.ID]; ok {
+	if _, ok := l.done[run]; ok {
 		return nil, orchestrator.ErrDone
 	}
-	return &entry{l: l, task: task.ID}, nil
+	return &entry{l: l, run: run}, nil
 }
 
 func (e *entry) Recall(message.ID, string) (message.Envelope, bool, error) {
@@ -257,14 +257,14 @@ func (e *entry) Seal(_ context.Context, r orchestrator.Result) error {
 	if e.l.broken {
 		return errors.New("disk full")
 	}
-	e.l.done[e.task] = r
+	e.l.done[e.run] = r
 	return nil
 }
 
 func (e *entry) Fail(_ context.Context, cause error) error {
 	e.l.mu.Lock()
 	defer e.l.mu.Unlock()
-	e.l.failed[e.task] = cause
+	e.l.failed[e.run] = cause
 	return nil
 }
 
@@ -306,7 +306,7 @@ func TestBatchDrains(t *testing.T) {
 	l := &ledger{done: map[string]orchestrator.Result{}, failed: map[string]error{}}
 	drain := make(chan struct{})
 	totals, err := o.Batch(t.Context(), many(task, 1000), l, orchestrator.BatchConfig{Concurrency: 2, Drain: drain, Progress: func(e orchestrator.Event) {
-		if e.Outcome == orchestrator.Done && e.Task == "t3" {
+		if e.Outcome == orchestrator.Done && e.Run == "t3" {
 			close(drain)
 		}
 	}})
@@ -352,7 +352,7 @@ func TestBatchEndsWithItsContext(t *testing.T) {
 	o, task := newOrchestrator(t, &troupe{}, "", nil)
 	l := &ledger{done: map[string]orchestrator.Result{}, failed: map[string]error{}}
 	totals, err := o.Batch(ctx, many(task, 1000), l, orchestrator.BatchConfig{Progress: func(e orchestrator.Event) {
-		if e.Outcome == orchestrator.Done && e.Task == "t2" {
+		if e.Outcome == orchestrator.Done && e.Run == "t2" {
 			cancel()
 		}
 	}})

@@ -304,7 +304,7 @@ func (f forking) one(ctx context.Context, w *works, st *store.Store, t *trajecto
 	if err != nil {
 		return orchestrator.Totals{}, err
 	}
-	entries := forkLedger{store: st, run: run, origin: w.origin, from: t}
+	entries := forkLedger{store: st, fork: run, origin: w.origin, from: t}
 	return team.Batch(ctx, each([]tasks.Task{t.Run.Task}), entries, orchestrator.BatchConfig{Drain: drain})
 }
 
@@ -323,14 +323,14 @@ func (r *forkReport) add(t orchestrator.Totals) {
 // forkLedger lets a batch of one write one fork to a run store.
 type forkLedger struct {
 	store  *store.Store
-	run    string
+	fork   string
 	origin *trajectories.Origin
 	from   *trajectories.Trajectory
 }
 
 // Begin implements [orchestrator.Ledger].
-func (l forkLedger) Begin(ctx context.Context, task tasks.Task) (orchestrator.Entry, error) {
-	r, err := l.store.BeginAs(ctx, l.run, task)
+func (l forkLedger) Begin(ctx context.Context, _ string, task tasks.Task) (orchestrator.Entry, error) {
+	r, err := l.store.BeginAs(ctx, l.fork, task)
 	if errors.Is(err, store.ErrDone) {
 		return nil, orchestrator.ErrDone
 	}

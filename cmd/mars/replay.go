@@ -177,12 +177,8 @@ func (r replaying) repeat(ctx context.Context, st *store.Store, w *works) iter.S
 		if w.origin != nil {
 			record = record.From(w.origin.At)
 		}
-		team, err := w.of(t.Run.ID)
-		if err != nil {
-			return repeated{}, err
-		}
 		d, err := record.Repeat(ctx, func(ctx context.Context, log message.Log) ([]string, error) {
-			result, err := team.Run(ctx, t.Run.Task, log, record)
+			result, err := w.again(ctx, t.Run, log, record)
 			return result.Ranking, err
 		})
 		return repeated{t.Run.ID, len(t.Log), d}, err

@@ -18,7 +18,6 @@ import (
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
 )
 
@@ -36,6 +35,7 @@ type synthesis struct {
 	maxTokens   int
 	concurrency int
 	limit       int
+	samples     int
 	durable     string
 	dryRun      bool
 	patience    int
@@ -47,6 +47,7 @@ type synthReport struct {
 	Store   string              `json:"store"`
 	Model   string              `json:"model"`
 	Tasks   int                 `json:"tasks"`
+	Samples int                 `json:"samples"` // of each task
 	Totals  orchestrator.Totals `json:"totals"`
 	Seconds float64             `json:"seconds"`
 }
@@ -62,11 +63,18 @@ store, one SQLite file. The command never sees what the user really took.
 
 It can be stopped at any moment, and killed: the same command again goes on where
 it stopped, and pays for nothing that is recorded. Runs that failed are tried
-again from what they had recorded.`),
+again from what they had recorded.
+
+With --samples, there are so many runs of each task, each drawn with a seed of its
+own: what a choice of the best, a measure of difficulty and groups for GRPO are
+made of. The first goes by the task's id, the others by ID~2, ID~3 and on; a larger
+number adds to those that are there. The model must draw at random for them to
+differ: a server does at a temperature above 0, builtin never does.`),
 		Example: `  mars synth --data data/ml --tasks tasks.jsonl --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model builtin:weights.json --out fitted.db
   mars synth --data data/ml --tasks late.jsonl --stored evidence-20160808T065024Z.db --out stored.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --concurrency 16 --out run.db
+  mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --temperature 0.7 --samples 8 --out eight.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --model-for ranker=openai:gpt-4.1 --dry-run --out run.db`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.synth(c, s) },
@@ -83,7 +91,8 @@ again from what they had recorded.`),
 	f.Float64Var(&s.temperature, "temperature", -1, "temperature of replies; the provider's own if not given")
 	f.IntVar(&s.maxTokens, "max-tokens", 0, "tokens of one reply at most; the provider's own if 0")
 	f.StringVar(&s.stored, "stored", "", storedHelp)
-	f.IntVar(&s.concurrency, "concurrency", 4, "tasks at work at once")
+	f.IntVar(&s.samples, "samples", 1, "runs of each task, each drawn with a seed of its own")
+	f.IntVar(&s.concurrency, "concurrency", 4, "runs at work at once")
 	f.IntVar(&s.limit, "limit", 0, "work on the first N tasks only; 0 is all")
 	f.StringVar(&s.durable, "durable", "batch", "batch: a crash repays the calls since the last commit; step: wait for the disk at each paid step")
 	f.IntVar(&s.patience, "max-failures", 10, "stop when so many runs fail in a row; 0 is never")
@@ -152,18 +161,29 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if err := a.print(report, func(w io.Writer) { writeSynth(w, report) }); err != nil {
 		return err
 	}
-	left := report.Tasks - report.Totals.Done - report.Totals.Skipped - report.Totals.Failed
+	runs, noun := report.Tasks*report.Samples, "tasks"
+	if report.Samples > 1 {
+		noun = "runs"
+	}
+	left := runs - report.Totals.Done - report.Totals.Skipped - report.Totals.Failed
 	switch {
 	case left > 0:
-		return hinted(fmt.Errorf("stopped with %s of %s tasks left", thousands(int64(left)), thousands(int64(report.Tasks))),
+		return hinted(fmt.Errorf("stopped with %s of %s %s left", thousands(int64(left)), thousands(int64(runs)), noun),
 			"the same command goes on from here")
 	case report.Totals.Failed > 0:
-		return hinted(fmt.Errorf("%s of %s runs failed", thousands(int64(report.Totals.Failed)), thousands(int64(report.Tasks))),
+		return hinted(fmt.Errorf("%s of %s runs failed", thousands(int64(report.Totals.Failed)), thousands(int64(runs))),
 			"mars inspect %s shows their causes; the same command tries them again", s.out)
+	}
+	if s.samples > 1 {
+		a.next("mars inspect %[1]s, mars score %[1]s --gold %[2]s", s.out, goldBeside(s.tasks))
+		return nil
 	}
 	a.next("mars inspect %[1]s, mars replay %[1]s, mars eval %[1]s --gold %[2]s --baselines", s.out, goldBeside(s.tasks))
 	return nil
 }
+
+// maxSamples is how many runs of one task make sense.
+const maxSamples = 1024
 
 // setup turns the flags into what runs are made with.
 func (s *synthesis) setup(c *cobra.Command) (setup, error) {
@@ -171,6 +191,8 @@ func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 	switch {
 	case s.concurrency < 1:
 		return out, usagef("--concurrency is %d: want 1 or more", s.concurrency)
+	case s.samples < 1 || s.samples > maxSamples:
+		return out, usagef("--samples is %d: want 1 to %s", s.samples, thousands(maxSamples))
 	case s.durable != "batch" && s.durable != "step":
 		return out, usagef("--durable is %q: want batch or step", s.durable)
 	case s.limit < 0 || s.maxTokens < 0 || s.patience < 0:
@@ -253,54 +275,18 @@ func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
 	return m, nil
 }
 
-// plan says what a run would do.
-func (a *app) plan(ctx context.Context, s synthesis, w *works, list []tasks.Task) error {
-	done := 0
-	if _, err := os.Stat(s.out); err == nil {
-		st, err := openStore(ctx, s.out)
-		if err != nil {
-			return err
-		}
-		defer st.Close()
-		asked := map[string]bool{}
-		for _, t := range list {
-			asked[t.ID] = true
-		}
-		for r, err := range st.Runs(ctx) {
-			if err != nil {
-				return storeError(err)
-			}
-			if asked[r.ID] && r.Status == trajectories.Done {
-				done++
-			}
-		}
-	}
-	calls := 0
-	for _, seat := range w.Team().Seats {
-		calls++
-		if seat.Kind == "analyst" {
-			calls++ // a turn with tools, and the answer
-		}
-	}
-	p := struct {
-		Tasks int `json:"tasks"`
-		Done  int `json:"done"`
-		Calls int `json:"model_calls_about"`
-	}{len(list), done, calls * (len(list) - done)}
-	return a.print(p, func(out io.Writer) {
-		fmt.Fprintf(out, "%s tasks, %s of them done; about %s model calls (%d a task; long histories and subtasks that are sent back add some)\n",
-			thousands(int64(p.Tasks)), thousands(int64(p.Done)), thousands(int64(p.Calls)), calls)
-	})
-}
-
 // runBatch works on the tasks and shows how far it is.
 func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Store, list []tasks.Task) (synthReport, error) {
-	report := synthReport{Store: s.out, Model: s.model, Tasks: len(list)}
-	if err := st.Add(ctx, list...); err != nil {
+	report := synthReport{Store: s.out, Model: s.model, Tasks: len(list), Samples: s.samples}
+	if s.samples > 1 && len(w.cfg.Models) == 1 && strings.HasPrefix(s.model, "builtin") {
+		a.notef("note: builtin draws nothing at random, so the %d samples of a task will be the same", s.samples)
+	}
+	runs := s.runs(list)
+	if err := st.AddAs(ctx, runs...); err != nil {
 		return report, err
 	}
 	start := a.now()
-	bar := a.progress("synth", int64(len(list)), thousands)
+	bar := a.progress("synth", int64(len(runs)), thousands)
 	defer bar.Close()
 	s.models.onRetry = func(err error, wait time.Duration) {
 		bar.notef("mars: %s; the next try is in %s", oneLine(err.Error()), wait.Round(100*time.Millisecond))
@@ -309,6 +295,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	defer release()
 	failed, tokens := 0, 0
 	totals, err := w.Batch(ctx, each(list), ledger{st}, orchestrator.BatchConfig{
+		Samples:     s.samples,
 		Concurrency: s.concurrency,
 		Patience:    s.patience,
 		Drain:       drain,
@@ -316,7 +303,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 			tokens += e.Usage.InputTokens + e.Usage.OutputTokens
 			if e.Outcome == orchestrator.Failed {
 				failed++
-				bar.notef("mars: %s failed: %s", e.Task, oneLine(e.Err.Error()))
+				bar.notef("mars: %s failed: %s", e.Run, oneLine(e.Err.Error()))
 			}
 			bar.Extra("%s tokens, %d failed", thousands(int64(tokens)), failed)
 			switch e.Outcome {
@@ -334,6 +321,17 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	return report, err
 }
 
+// runs are the runs that there are to be of the tasks.
+func (s synthesis) runs(list []tasks.Task) []store.Planned {
+	all := make([]store.Planned, 0, len(list)*s.samples)
+	for _, t := range list {
+		for n := 1; n <= s.samples; n++ {
+			all = append(all, store.Planned{ID: orchestrator.SampleID(t.ID, n), Task: t})
+		}
+	}
+	return all
+}
+
 func each(list []tasks.Task) iter.Seq2[tasks.Task, error] {
 	return func(yield func(tasks.Task, error) bool) {
 		for _, t := range list {
@@ -345,7 +343,13 @@ func each(list []tasks.Task) iter.Seq2[tasks.Task, error] {
 }
 
 func writeSynth(w io.Writer, r synthReport) {
-	fmt.Fprintf(w, "%s: %s of %s tasks done by %s", r.Store, thousands(int64(r.Totals.Done+r.Totals.Skipped)), thousands(int64(r.Tasks)), r.Model)
+	if r.Samples > 1 {
+		fmt.Fprintf(w, "%s: %s of %s runs (%s tasks, %d samples of each)", r.Store, thousands(int64(r.Totals.Done+r.Totals.Skipped)),
+			thousands(int64(r.Tasks*r.Samples)), thousands(int64(r.Tasks)), r.Samples)
+	} else {
+		fmt.Fprintf(w, "%s: %s of %s tasks", r.Store, thousands(int64(r.Totals.Done+r.Totals.Skipped)), thousands(int64(r.Tasks)))
+	}
+	fmt.Fprintf(w, " done by %s", r.Model)
 	if r.Totals.Skipped > 0 {
 		fmt.Fprintf(w, " (%s before)", thousands(int64(r.Totals.Skipped)))
 	}

@@ -68,6 +68,18 @@ func (w *works) of(run string) (*orchestrator.Orchestrator, error) {
 	return orchestrator.New(cfg)
 }
 
+// again lets the team make a recorded run once more, with the seed that it had.
+func (w *works) again(ctx context.Context, run trajectories.Run, log message.Log, record agents.Record) (orchestrator.Result, error) {
+	team, err := w.of(run.ID)
+	if err != nil {
+		return orchestrator.Result{}, err
+	}
+	if w.origin != nil { // what tells forks apart is the seed of their team
+		return team.Run(ctx, run.Task, log, record)
+	}
+	return team.RunAs(ctx, run.ID, run.Task, log, record)
+}
+
 // Close releases what assemble opened.
 func (w *works) Close() error {
 	if w.stored == nil {
@@ -230,8 +242,8 @@ func setupOf(st *store.Store) (setup, error) {
 type ledger struct{ *store.Store }
 
 // Begin implements [orchestrator.Ledger].
-func (l ledger) Begin(ctx context.Context, task tasks.Task) (orchestrator.Entry, error) {
-	r, err := l.Store.Begin(ctx, task)
+func (l ledger) Begin(ctx context.Context, run string, task tasks.Task) (orchestrator.Entry, error) {
+	r, err := l.BeginAs(ctx, run, task)
 	if errors.Is(err, store.ErrDone) {
 		return nil, orchestrator.ErrDone
 	}

@@ -282,6 +282,21 @@ func checkVersion(ctx context.Context, db *sql.DB) error {
 // is made. When it returns nil they are durable; after another error some of
 // them may be.
 func (s *Store) Add(ctx context.Context, list ...tasks.Task) error {
+	runs := make([]Planned, len(list))
+	for i, task := range list {
+		runs[i] = Planned{task.ID, task}
+	}
+	return s.AddAs(ctx, runs...)
+}
+
+// Planned is a run that is to be made: one of those of its task.
+type Planned struct {
+	ID   string
+	Task tasks.Task
+}
+
+// AddAs is like [Store.Add] for tasks of which there are several runs.
+func (s *Store) AddAs(ctx context.Context, list ...Planned) error {
 	if s.writer == nil {
 		return errReadOnly
 	}
@@ -292,16 +307,16 @@ func (s *Store) Add(ctx context.Context, list ...tasks.Task) error {
 		return err
 	}
 	var added []runRow
-	for _, task := range list {
-		row, err := pending(s.next+int64(len(added)), task.ID, task)
+	for _, run := range list {
+		row, err := pending(s.next+int64(len(added)), run.ID, run.Task)
 		if err != nil {
 			return err
 		}
-		if other, again := known[task.ID]; !again {
-			known[task.ID] = row.task
+		if other, again := known[run.ID]; !again {
+			known[run.ID] = row.task
 			added = append(added, row)
 		} else if other != row.task {
-			return otherTask(task.ID)
+			return otherTask(run.ID)
 		}
 	}
 	var done chan error
@@ -318,15 +333,16 @@ func (s *Store) Add(ctx context.Context, list ...tasks.Task) error {
 	return wait(ctx, done) // what was queued before has succeeded if the last has
 }
 
-// known returns the tasks that have runs already, as they are stored, by id.
-func (s *Store) known(ctx context.Context, list []tasks.Task) (map[string]string, error) {
+// known returns the tasks of the runs that are there already, as they are
+// stored, by the run's id.
+func (s *Store) known(ctx context.Context, list []Planned) (map[string]string, error) {
 	known := map[string]string{}
 	for part := range slices.Chunk(list, page) {
 		ids := make([]string, len(part))
-		for i, task := range part {
-			ids[i] = task.ID
-			if r := s.live[task.ID]; r != nil { // its row may still be queued
-				known[task.ID] = r.row.task
+		for i, run := range part {
+			ids[i] = run.ID
+			if r := s.live[run.ID]; r != nil { // its row may still be queued
+				known[run.ID] = r.row.task
 			}
 		}
 		asked, err := message.Marshal(ids)
