@@ -21,7 +21,7 @@ import (
 )
 
 // partsVersion changes whenever the same conversation could get another part.
-const partsVersion = "1"
+const partsVersion = "2"
 
 // Defaults of what a part can be told.
 const (

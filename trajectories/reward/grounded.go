@@ -26,7 +26,8 @@ import (
 //     itself lists) and numbers joined to letters (c03, 1990s). 1,204 is one
 //     number; a sign is not part of it;
 //   - a title: what stands between double quotes, straight or curly, or between
-//     asterisks.
+//     asterisks;
+//   - a name: words with capitals that stand without quotes, see names.go.
 //
 // It is grounded in the messages before it that are not the student's own: the
 // prompt, and the answers of tools that are no errors (an error repeats what it
@@ -34,12 +35,13 @@ import (
 // number within 0.5·10⁻ᵈ of x, that is one that rounds to x; 39% also if they
 // have one that rounds to 0.39. A title is grounded if they have its words, in
 // this order, as whole words; case, marks around it and runs of spaces do not
-// matter.
+// matter. So is a name.
 //
 // Of more than a thousand statements, those beyond are loose.
 //
 // So a number that is told of one thing and said of another counts as
-// grounded, and a title without quotes is not seen.
+// grounded. Not seen are a title without quotes in lower case or all in
+// capitals, and one word of it where a sentence starts.
 func Grounded(messages []model.Message) (share float64, loose []string) {
 	var told sources
 	seen := map[string]bool{}
@@ -90,6 +92,7 @@ func inside(block string) string {
 type statement struct {
 	text     string // as it is written; of a title, its words
 	title    bool
+	others   []string // of a name: what may be meant in its place
 	number   float64
 	decimals int
 	percent  bool
@@ -98,6 +101,7 @@ type statement struct {
 var (
 	numberForm = regexp.MustCompile(`(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?`)
 	titleForm  = regexp.MustCompile(`"[^"\n]+"|“[^”\n]+”|\*[^*\n]+\*`)
+	yearForm   = regexp.MustCompile(`^ \((?:1[89]|20)[0-9]{2}\)`)
 )
 
 // maxStatements bounds the work that a text can make.
@@ -106,15 +110,18 @@ const maxStatements = 1000
 // small is up to which a whole number is no statement.
 const small = 10
 
-// statements finds the titles in a text, and the numbers outside of them.
+// statements finds the titles in a text, and the names and numbers outside of
+// them.
 func statements(text string) []statement {
 	var all []statement
+	text = strings.ReplaceAll(text, "**", "") // bold is no quote
 	for _, at := range titleForm.FindAllStringIndex(text, -1) {
 		if w := words(text[at[0]:at[1]]); w != "" {
 			all = append(all, statement{text: w, title: true})
 		}
 	}
 	text = titleForm.ReplaceAllString(text, "\n")
+	all = append(all, names(text)...)
 	for _, at := range numberForm.FindAllStringIndex(text, -1) {
 		before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
 		after, _ := utf8.DecodeRuneInString(text[at[1]:])
@@ -200,7 +207,8 @@ func (s *sources) string(text string) {
 // have reports whether a statement is grounded.
 func (s *sources) have(st statement) bool {
 	if st.title {
-		return strings.Contains(s.text.String(), " "+st.text+" ")
+		told := func(w string) bool { return strings.Contains(s.text.String(), " "+w+" ") }
+		return told(st.text) || slices.ContainsFunc(st.others, told)
 	}
 	if !s.sorted {
 		slices.Sort(s.numbers)
