@@ -25,6 +25,7 @@ import (
 // worldFlags say what an environment is made of.
 type worldFlags struct {
 	data, tasks, gold string
+	reward            string
 	team              teamFlags
 	sessions          int
 	idle              time.Duration
@@ -34,6 +35,7 @@ func (f *worldFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.data, "data", "", "data set directory made by mars import")
 	c.Flags().StringVar(&f.tasks, "tasks", "", "task file made by mars tasks")
 	c.Flags().StringVar(&f.gold, "gold", "", "what the users really took, made by mars tasks")
+	c.Flags().StringVar(&f.reward, "reward", "", "YAML file with the parts of a reward and their weights, as mars score reads it; the paper's reward if not given")
 	c.Flags().StringVar(&f.team.file, "team", "", "YAML file of the team that taught the student; its tools and roles are the student's")
 	c.Flags().IntVar(&f.sessions, "sessions", 1024, "sessions open at once")
 	c.Flags().DurationVar(&f.idle, "idle", 15*time.Minute, "time after which a session that is not used is gone")
@@ -44,9 +46,15 @@ func (a *app) world(f worldFlags) (e *environment.Environment, d *datasets.Datas
 	if f.sessions < 1 || f.idle < time.Second {
 		return nil, nil, usagef("--sessions must be 1 or more, and --idle a second or more")
 	}
+	if f.reward != "" && f.gold == "" {
+		return nil, nil, usagef("--reward needs --gold: without it answers get no reward")
+	}
 	cfg := environment.Config{Sessions: f.sessions, Idle: f.idle, Clock: a.now, Report: func(err error) { a.notef("%v", err) }}
 	team, err := f.team.team()
 	if err != nil {
+		return nil, nil, err
+	}
+	if cfg.Reward, err = composition(f.reward); err != nil {
 		return nil, nil, err
 	}
 	if cfg.Tasks, err = tasks.ReadFile(f.tasks); err != nil {
@@ -95,10 +103,9 @@ func taught(team orchestrator.Team, all []tools.Named) []tools.Named {
 
 // envFlags are what `mars env` is told.
 type envFlags struct {
-	world    worldFlags
-	listen   listenFlags
-	tokenEnv string
-	split    string
+	world  worldFlags
+	listen guardedFlags
+	split  string
 }
 
 // envReport says where an environment is served.
@@ -107,6 +114,8 @@ type envReport struct {
 	Description string `json:"openapi"`
 	MCP         string `json:"mcp"`
 	Tasks       int    `json:"tasks"`
+	Reward      string `json:"reward"` // its name
+	Version     string `json:"version"`
 }
 
 func envCommand(a *app) *cobra.Command {
@@ -117,7 +126,8 @@ func envCommand(a *app) *cobra.Command {
 		Long: strings.TrimSpace(`
 Serve each task as an episode: the student's prompt, the tools as of the task's
 moment, and the reward of the answer, the same numbers as mars score gives. What
-the users really took never leaves the server except as a reward.
+the users really took never leaves the server except as a reward. The reward is
+the paper's; --reward takes one of weighted parts, as mars score does.
 
 One address speaks three protocols:
   /v1/...   plain HTTP in JSON; /openapi.json describes it
@@ -130,13 +140,13 @@ a bearer token or as their API key. Requests from web pages of other origins are
 refused.`),
 		Example: `  mars env --data data/books --tasks tasks.jsonl --gold gold.jsonl
   mars env --data data/books --tasks tasks.jsonl --gold gold.jsonl --listen 0.0.0.0:8090 --open --token-env MARS_ENV_TOKEN
+  mars env --data data/books --tasks tasks.jsonl --gold gold.jsonl --reward reward.yaml
   curl -s http://127.0.0.1:8090/v1/sessions -H 'Content-Type: application/json' -d '{"index":0}'`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.env(c, f) },
 	}
 	f.world.add(c)
 	f.listen.add(c, "127.0.0.1:8090", "address to listen on; port 0 takes a free one")
-	c.Flags().StringVar(&f.tokenEnv, "token-env", "", "environment variable with the token that clients must send")
 	c.Flags().StringVar(&f.split, "split", "train", "what the Open Reward Standard calls these tasks: train, validation or test")
 	return c
 }
@@ -145,10 +155,7 @@ func (a *app) env(c *cobra.Command, f envFlags) (err error) {
 	if err := need(c, "data", "tasks", "gold"); err != nil {
 		return err
 	}
-	if err := f.listen.check("a token with --token-env"); err != nil {
-		return err
-	}
-	token, err := tokenFrom(f.tokenEnv)
+	access, err := f.listen.access()
 	if err != nil {
 		return err
 	}
@@ -157,30 +164,20 @@ func (a *app) env(c *cobra.Command, f envFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	h, err := faces(e, environment.Access{Token: token, Hosts: f.listen.names()}, f.split)
+	h, err := faces(e, access, f.split)
 	if err != nil {
 		return usagef("%w", err)
 	}
-	l, err := f.listen.listen(c.Context())
-	if err != nil {
-		return err
-	}
-	url := "http://" + l.Addr().String()
-	report := envReport{url, url + "/openapi.json", url + "/mcp", len(e.Tasks())}
-	if err := a.print(report, func(w io.Writer) { fmt.Fprintln(w, report.URL) }); err != nil {
-		return err
-	}
-	a.tellOpen(f.listen, token)
-	a.notef("serving %s tasks; Ctrl-C stops it. Try it so:", thousands(int64(report.Tasks)))
-	a.notef("  curl -s %s/v1/sessions -H 'Content-Type: application/json' -d '{\"index\":0}'", url)
-	return serve(c.Context(), l, h)
-}
-
-// tellOpen warns of a server that anybody can use.
-func (a *app) tellOpen(f listenFlags, token string) {
-	if f.open && token == "" {
-		a.notef("anybody who reaches this address can use it: give --token-env to ask for a token")
-	}
+	return a.serve(c.Context(), f.listen, access, h, func(url string) error {
+		by, _ := e.Reward()
+		report := envReport{url, url + "/openapi.json", url + "/mcp", len(e.Tasks()), by.Name, by.Version}
+		if err := a.print(report, func(w io.Writer) { fmt.Fprintln(w, report.URL) }); err != nil {
+			return err
+		}
+		a.notef("serving %s tasks, judged by %s (version %s); Ctrl-C stops it. Try it so:", thousands(int64(report.Tasks)), by.Name, by.Version)
+		a.notef("  curl -s %s/v1/sessions -H 'Content-Type: application/json' -d '{\"index\":0}'", url)
+		return nil
+	})
 }
 
 // faces puts all protocols at one address.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -73,12 +74,29 @@ func chatCall(c model.ToolCall) map[string]any {
 
 // TestTheEnvironmentIsTheTeachersWorld: a recorded run, played again through
 // the environment word for word, is shown the same task and the same answers of
-// tools, and is worth what mars score gives it.
+// tools, and is worth what mars score gives it, by the paper's reward and by one
+// of parts.
 func TestTheEnvironmentIsTheTeachersWorld(t *testing.T) {
 	smallWorld(t, "4")
 	mars(t, "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "builtin", "--out", "run.db")
 	t.Setenv("MARS_TEST_TOKEN", "t0k")
-	url, stop := serving(t, "env", "--data", "data", "--tasks", "tasks.jsonl", "--gold", "gold.jsonl", "--token-env", "MARS_TEST_TOKEN")
+	recipe := "name: shaped\nparts: {format: {weight: 0.5}, ndcg: {weight: 2, at: 5}, mrr: {weight: 0.3}, grounded: {weight: 1.5}, economy: {weight: 0.1, calls: 6}}\n"
+	if err := os.WriteFile("reward.yaml", []byte(recipe), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	shaped, err := reward.Compose(strings.NewReader(recipe))
+	if err != nil {
+		t.Fatal(err)
+	}
+	playAgain(t, reward.Paper)
+	playAgain(t, shaped.Score, "--reward", "reward.yaml")
+}
+
+// playAgain plays the runs of run.db through mars env and expects the rewards
+// that they have by want.
+func playAgain(t *testing.T, want reward.Reward, flags ...string) {
+	t.Helper()
+	url, stop := serving(t, append([]string{"env", "--data", "data", "--tasks", "tasks.jsonl", "--gold", "gold.jsonl", "--token-env", "MARS_TEST_TOKEN"}, flags...)...)
 	st, err := store.Open(t.Context(), "run.db", store.Config{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +116,7 @@ func TestTheEnvironmentIsTheTeachersWorld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := reward.Paper(t.Context(), tr, golds[tr.Run.ID])
+		scored, err := want(t.Context(), tr, golds[tr.Run.ID])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,8 +133,9 @@ func TestTheEnvironmentIsTheTeachersWorld(t *testing.T) {
 			}
 		}
 		var heard struct {
-			Messages []struct{ Content string }
-			Reward   *float64
+			Messages        []struct{ Content string }
+			Reward          *float64
+			Scorer, Version string
 		}
 		for i := 2; i < len(messages); i++ {
 			m := messages[i]
@@ -140,8 +159,8 @@ func TestTheEnvironmentIsTheTeachersWorld(t *testing.T) {
 				t.Fatal(status)
 			}
 		}
-		if heard.Reward == nil || *heard.Reward != want.Value {
-			t.Errorf("%s: the environment gives %v, mars score %v", tr.Run.ID, heard.Reward, want.Value)
+		if heard.Reward == nil || *heard.Reward != scored.Value || heard.Scorer != scored.Scorer || heard.Version != scored.Version {
+			t.Errorf("%s: the environment gives %+v, mars score %+v", tr.Run.ID, heard, scored)
 		}
 	}
 	if runs != 4 {

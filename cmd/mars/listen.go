@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
+	"net/http"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mars-rec/mars/internal/guard"
+	"github.com/mars-rec/mars/star/environment"
 )
 
 // listenFlags say where a server listens, and to whom.
@@ -54,16 +58,43 @@ func (f *listenFlags) listen(ctx context.Context) (net.Listener, error) {
 	return listener, hinted(err, "give another address with --listen; port 0 takes a free one")
 }
 
-// tokenFrom reads the token that clients must send from an environment
-// variable. No name means that none is asked for; a variable without a token is
-// an error, so that a server is not left open by mistake.
-func tokenFrom(variable string) (string, error) {
-	if variable == "" {
-		return "", nil
+// guardedFlags are those of a server that serves an environment.
+type guardedFlags struct {
+	listenFlags
+	tokenEnv string
+}
+
+func (f *guardedFlags) add(c *cobra.Command, address, usage string) {
+	f.listenFlags.add(c, address, usage)
+	c.Flags().StringVar(&f.tokenEnv, "token-env", "", "environment variable with the token that clients must send")
+}
+
+// access checks the address and reads the token that clients must send. No name
+// of a variable means that none is asked for; a variable without a token is an
+// error, so that a server is not left open by mistake.
+func (f *guardedFlags) access() (environment.Access, error) {
+	access := environment.Access{Hosts: f.names()}
+	if err := f.check("a token with --token-env"); err != nil || f.tokenEnv == "" {
+		return access, err
 	}
-	token := os.Getenv(variable)
-	if token == "" {
-		return "", usagef("--token-env %s: the variable is not set, or empty", variable)
+	if access.Token = os.Getenv(f.tokenEnv); access.Token == "" {
+		return access, usagef("--token-env %s: the variable is not set, or empty", f.tokenEnv)
 	}
-	return token, nil
+	return access, nil
+}
+
+// serve listens, tells the URL, and serves until the context ends. Answers of
+// tools take seconds at most.
+func (a *app) serve(ctx context.Context, f guardedFlags, access environment.Access, h http.Handler, tell func(url string) error) error {
+	l, err := f.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if err := tell("http://" + l.Addr().String()); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	if f.open && access.Token == "" {
+		a.notef("anybody who reaches this address can use it: give --token-env to ask for a token")
+	}
+	return guard.Serve(ctx, l, h, time.Minute)
 }

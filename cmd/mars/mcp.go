@@ -5,25 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 
-	"github.com/mars-rec/mars/internal/guard"
 	"github.com/mars-rec/mars/star/environment"
 	"github.com/mars-rec/mars/star/environment/mcp"
 )
 
 // mcpFlags are what `mars mcp` is told.
 type mcpFlags struct {
-	world    worldFlags
-	listen   listenFlags
-	tokenEnv string
-	task     string
+	world  worldFlags
+	listen guardedFlags
+	task   string
 }
 
 // mcpReport says where the tools are served.
@@ -41,8 +37,8 @@ Serve the student's tools, as of a task's moment, to any host that speaks the
 Model Context Protocol: over standard input and output, or with --listen over
 streamable HTTP. One session is one episode. Its task is the one that --task
 names, or the one that the tool begin is called with; the tool answer ends it.
-With --gold the answer's result has the reward, without it only whether it is
-well formed.`),
+With --gold the answer's result has the reward, the paper's or that of --reward;
+without it only whether it is well formed.`),
 		Example: `  mars mcp --data data/books --tasks tasks.jsonl --task classic-u0007
   mars mcp --data data/books --tasks tasks.jsonl --gold gold.jsonl --listen 127.0.0.1:8091`,
 		Args: exactly(),
@@ -50,7 +46,6 @@ well formed.`),
 	}
 	f.world.add(c)
 	f.listen.add(c, "", "address to listen on, /mcp; port 0 takes a free one; not given: standard input and output")
-	c.Flags().StringVar(&f.tokenEnv, "token-env", "", "environment variable with the token that clients must send")
 	c.Flags().StringVar(&f.task, "task", "", "id of the task of every session")
 	return c
 }
@@ -59,17 +54,15 @@ func (a *app) mcp(c *cobra.Command, f mcpFlags) (err error) {
 	if err := need(c, "data", "tasks"); err != nil {
 		return err
 	}
-	if f.listen.address == "" && (f.tokenEnv != "" || f.listen.open || len(f.listen.hosts) > 0) {
+	overHTTP := f.listen.address != ""
+	if !overHTTP && (f.listen.tokenEnv != "" || f.listen.open || len(f.listen.hosts) > 0) {
 		return usagef("--token-env, --open and --host are for --listen")
 	}
-	if f.listen.address != "" {
-		if err := f.listen.check("a token with --token-env"); err != nil {
+	var access environment.Access
+	if overHTTP {
+		if access, err = f.listen.access(); err != nil {
 			return err
 		}
-	}
-	token, err := tokenFrom(f.tokenEnv)
-	if err != nil {
-		return err
 	}
 	e, d, err := a.world(f.world)
 	if err != nil {
@@ -79,8 +72,8 @@ func (a *app) mcp(c *cobra.Command, f mcpFlags) (err error) {
 	if f.task != "" && !e.Has(f.task) {
 		return usagef("%s has no task %q: its first of %d is %s", f.world.tasks, f.task, len(e.Tasks()), e.Tasks()[0].ID)
 	}
-	cfg := mcp.Config{Task: f.task, Access: environment.Access{Token: token, Hosts: f.listen.names()}}
-	if f.listen.address == "" {
+	cfg := mcp.Config{Task: f.task, Access: access}
+	if !overHTTP {
 		return a.mcpStandard(c.Context(), c.InOrStdin(), e, cfg)
 	}
 	h, err := mcp.New(e, cfg)
@@ -89,17 +82,14 @@ func (a *app) mcp(c *cobra.Command, f mcpFlags) (err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", h)
-	l, err := f.listen.listen(c.Context())
-	if err != nil {
-		return err
-	}
-	report := mcpReport{"http://" + l.Addr().String() + "/mcp"}
-	if err := a.print(report, func(w io.Writer) { fmt.Fprintln(w, report.URL) }); err != nil {
-		return err
-	}
-	a.tellOpen(f.listen, token)
-	a.notef("serving; Ctrl-C stops it")
-	return serve(c.Context(), l, mux)
+	return a.serve(c.Context(), f.listen, access, mux, func(url string) error {
+		report := mcpReport{url + "/mcp"}
+		if err := a.print(report, func(w io.Writer) { fmt.Fprintln(w, report.URL) }); err != nil {
+			return err
+		}
+		a.notef("serving; Ctrl-C stops it")
+		return nil
+	})
 }
 
 // mcpStandard serves one session over standard input and output, where nothing
@@ -119,8 +109,3 @@ func (a *app) mcpStandard(ctx context.Context, in io.Reader, e *environment.Envi
 type open struct{ io.Writer }
 
 func (open) Close() error { return nil }
-
-// serve serves until the context ends. Answers of tools take seconds at most.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	return guard.Serve(ctx, l, h, time.Minute)
-}

@@ -100,19 +100,28 @@ scores; it never changes what was said.`),
 
 // scorerOf reads a reward's recipe; without one it is the paper's reward.
 func scorerOf(path string) (scorer, error) {
+	c, err := composition(path)
+	if c == nil {
+		return scorer{reward.PaperName, reward.PaperVersion, reward.Paper}, err
+	}
+	return scorer{c.Name, c.Version, c.Score}, nil
+}
+
+// composition reads a reward's recipe; nil, if there is none.
+func composition(path string) (*reward.Composition, error) {
 	if path == "" {
-		return scorer{reward.PaperName, reward.PaperVersion, reward.Paper}, nil
+		return nil, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return scorer{}, err
+		return nil, err
 	}
 	defer f.Close() // it was only read
 	c, err := reward.Compose(f)
 	if err != nil {
-		return scorer{}, hinted(usagef("%s: %w", path, err), "mars score --help shows one")
+		return nil, hinted(usagef("%s: %w", path, err), "mars score --help shows one")
 	}
-	return scorer{c.Name, c.Version, c.Score}, nil
+	return c, nil
 }
 
 func (a *app) score(ctx context.Context, path, goldPath string, golds map[string]gold.Gold, by scorer) (report scoreReport, err error) {

@@ -8,13 +8,12 @@ import (
 
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tools"
-	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/reward"
 )
 
-// Outcome is how an episode ended. Parts are those of the paper's reward:
-// "format", +1 or -1, and "outcome", from 0 to 1. Without gold there is no
-// reward, and only the format is judged.
+// Outcome is how an episode ended. Parts are those that the reward is made of,
+// as they are before they are weighted, and always "format", +1 or -1. Without
+// gold there is no reward, and only the format is judged.
 type Outcome struct {
 	Scored bool
 	Reward float64
@@ -131,17 +130,48 @@ func size(messages []model.Message) int {
 
 func (s *Session) judge(conversation []model.Message) (Outcome, error) {
 	if s.env.cfg.Gold == nil {
-		_, err := trajectories.Parse(conversation, s.task.Labels(), s.env.cfg.Roles)
-		if err != nil {
+		if err := reward.Form(s.task, conversation, s.env.cfg.Roles); err != nil {
 			return Outcome{Parts: map[string]float64{"format": -1}, Note: err.Error()}, nil
 		}
 		return Outcome{Parts: map[string]float64{"format": 1}}, nil
 	}
-	score, err := reward.Conversation(s.task, conversation, s.env.cfg.Roles, s.env.cfg.Gold[s.task.ID])
+	if !slices.ContainsFunc(conversation, prompts) { // what it told counts as told, whoever sends it
+		conversation = slices.Concat(s.opening, conversation)
+	}
+	judge := reward.Conversation
+	if s.env.cfg.Reward != nil {
+		judge = s.env.cfg.Reward.Conversation
+	}
+	score, err := judge(s.task, conversation, s.env.cfg.Roles, s.env.cfg.Gold[s.task.ID])
 	if err != nil {
 		s.env.cfg.Report(fmt.Errorf("task %s: %w", s.task.ID, err))
 		return Outcome{}, fmt.Errorf("the reward: %w", errFailed)
 	}
-	delete(score.Parts, "rank") // it would tell which item is right
+	for part := range score.Parts { // the rank would tell which item is right, and so may others
+		if part != "format" && !s.env.weighs(part) {
+			delete(score.Parts, part)
+		}
+	}
 	return Outcome{Scored: true, Reward: score.Value, Parts: score.Parts, Note: score.Note}, nil
+}
+
+// prompts reports whether a message is one of those that a conversation starts
+// with.
+func prompts(m model.Message) bool { return m.Role == model.System || m.Role == model.User }
+
+// weighs reports whether a part is in the reward.
+func (e *Environment) weighs(part string) bool {
+	if e.cfg.Reward == nil {
+		return part == "format" || part == "outcome"
+	}
+	return e.cfg.Reward.Weighs(part)
+}
+
+// rewardOf says what a composition is; nil is the paper's reward.
+func rewardOf(c *reward.Composition) (Reward, error) {
+	if c == nil {
+		return Reward{reward.PaperName, reward.PaperVersion, json.RawMessage(`{"format":{"weight":1},"outcome":{"weight":1}}`)}, nil
+	}
+	recipe, err := c.Recipe()
+	return Reward{c.Name, c.Version, recipe}, err
 }

@@ -10,8 +10,9 @@
 // A [Session] is one episode over one task. What it shows is what a training row
 // shows: the prompt is that of [trajectories.Opening], the tools tell themselves
 // by their [model.ToolSpec], their answers are those of [tools.Result]. What it
-// gives at the end is what [reward.Conversation] says of the conversation, so
-// that an environment, a recorded run and the Python trainer agree to the digit.
+// gives at the end is what [reward.Conversation], or a [reward.Composition], says
+// of the conversation, so that an environment, a recorded run and the Python
+// trainer agree to the digit.
 //
 // The package speaks no protocol. Its three faces are packages of their own:
 // rest (plain HTTP with an OpenAPI description), ors (Open Reward Standard) and
@@ -19,9 +20,9 @@
 //
 // # What stays inside
 //
-// Gold is read when an answer is judged and leaves only as the reward and its
-// parts, format and outcome; the rank of the right item, which the score knows,
-// is dropped. Sessions are named by random ids that cannot be guessed, know
+// Gold is read when an answer is judged and leaves only as the reward and the
+// parts that it is the sum of. Those that weigh nothing, and the rank of the
+// right item, which the score knows too, are dropped. Sessions are named by random ids that cannot be guessed, know
 // nothing of one another, and are bounded in number, calls, bytes and idle time.
 package environment
 
@@ -29,6 +30,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +42,7 @@ import (
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/reward"
 )
 
 // Errors of sessions. A face gives each its protocol's form.
@@ -60,6 +63,7 @@ type Config struct {
 	Tools  []tools.Named        // in the order in which the student is told of them
 	Roles  []string             // to whom a plan may give work
 	Gold   map[string]gold.Gold // by task; nil: answers get no reward. Otherwise every task has one
+	Reward *reward.Composition  // of an answer; nil: the paper's
 
 	Sessions int              // open at once; 0: 1024
 	Idle     time.Duration    // after which a session is gone; 0: 15 minutes
@@ -103,6 +107,8 @@ type Environment struct {
 	index map[string]int // of tasks, by id
 	specs []model.ToolSpec
 	told  string // what every student is told first
+	// reward is what answers are judged by.
+	reward Reward
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -143,6 +149,10 @@ func New(cfg Config) (*Environment, error) {
 		}
 		e.specs = append(e.specs, t.ToolSpec)
 	}
+	var err error
+	if e.reward, err = rewardOf(cfg.Reward); err != nil {
+		return nil, err
+	}
 	opening, err := trajectories.Opening(tasks.Task{}, nil)
 	if err != nil {
 		return nil, err
@@ -166,6 +176,15 @@ func (e *Environment) Tools() []model.ToolSpec { return e.specs }
 
 // Idle is the time after which a session that is not used is gone.
 func (e *Environment) Idle() time.Duration { return e.cfg.Idle }
+
+// Reward is what answers are judged by.
+type Reward struct {
+	Name, Version string          // under which mars score keeps the same numbers
+	Recipe        json.RawMessage // the parts by name, each with its weight and settings
+}
+
+// Reward says what answers are judged by, and false where there is no gold.
+func (e *Environment) Reward() (Reward, bool) { return e.reward, e.cfg.Gold != nil }
 
 // Scores reports whether answers are rewarded.
 func (e *Environment) Scores() bool { return e.cfg.Gold != nil }

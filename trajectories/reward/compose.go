@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -97,7 +99,7 @@ func Compose(r io.Reader) (*Composition, error) {
 	if err := c.parts.check(); err != nil {
 		return nil, fmt.Errorf("reward: %w", err)
 	}
-	canonical, err := message.Marshal(c.parts)
+	canonical, err := c.Recipe()
 	if err != nil {
 		return nil, fmt.Errorf("reward: %w", err)
 	}
@@ -155,6 +157,15 @@ func (r *recipe) weights() []weighted {
 		all = append(all, weighted{"economy", r.Economy.Weight})
 	}
 	return all
+}
+
+// Recipe is what the value is made of, as JSON: the parts by name, each with its
+// weight and settings, {"format":{"weight":1},"ndcg":{"weight":0.5,"at":10}}.
+func (c *Composition) Recipe() (json.RawMessage, error) { return message.Marshal(c.parts) }
+
+// Weighs reports whether the part of that name is in the value.
+func (c *Composition) Weighs(part string) bool {
+	return slices.ContainsFunc(c.parts.weights(), func(w weighted) bool { return w.name == part })
 }
 
 // Score is the composition as a [Reward]. The score's parts are all six,

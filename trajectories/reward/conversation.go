@@ -21,6 +21,13 @@ func Conversation(task tasks.Task, messages []model.Message, roles []string, g g
 	return paper(task, task.ID, read, wrong, g), nil
 }
 
+// Form reports what is wrong with a conversation's form, without which its
+// format is -1; nil, if nothing is. It needs no gold.
+func Form(task tasks.Task, messages []model.Message, roles []string) error {
+	_, err := hear(task, messages, roles)
+	return err
+}
+
 // of checks that the gold is that of the task.
 func of(task tasks.Task, run string, g gold.Gold) error {
 	if err := g.Check(); err != nil {

@@ -220,6 +220,8 @@ type ending struct {
 	Reward   *float64           `json:"reward,omitempty"`
 	Parts    map[string]float64 `json:"parts"`
 	Note     string             `json:"note,omitempty"`
+	Scorer   string             `json:"scorer,omitempty"` // the reward's name and version
+	Version  string             `json:"version,omitempty"`
 }
 
 func (p *episode) answer(ctx context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
@@ -237,7 +239,8 @@ func (p *episode) answer(ctx context.Context, r *sdk.CallToolRequest) (*sdk.Call
 	}
 	out := ending{Finished: true, Parts: o.Parts, Note: o.Note}
 	if o.Scored {
-		out.Reward = &o.Reward
+		r, _ := p.env.Reward()
+		out.Reward, out.Scorer, out.Version = &o.Reward, r.Name, r.Version
 	}
 	result := text("The answer is taken.")
 	result.StructuredContent = out

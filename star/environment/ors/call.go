@@ -97,7 +97,7 @@ func (s *service) use(ctx context.Context, session *environment.Session, name st
 		if err != nil {
 			return unable(err)
 		}
-		out := output{Blocks: []block{textBlock("The answer is taken.")}, Finished: true, Metadata: map[string]any{"parts": o.Parts, "note": o.Note}}
+		out := output{Blocks: []block{textBlock("The answer is taken.")}, Finished: true, Metadata: s.metadata(o)}
 		if o.Scored {
 			out.Reward = &o.Reward
 		}
@@ -108,6 +108,15 @@ func (s *service) use(ctx context.Context, session *environment.Session, name st
 		return unable(err)
 	}
 	return called{true, output{Blocks: []block{textBlock(text)}}}
+}
+
+// metadata says of a reward what it is made of, and by whom it was given.
+func (s *service) metadata(o environment.Outcome) map[string]any {
+	all := map[string]any{"parts": o.Parts, "note": o.Note}
+	if r, ok := s.Reward(); ok {
+		all["scorer"], all["version"] = r.Name, r.Version
+	}
+	return all
 }
 
 func wrong(reason, text string) refused { return refused{Error: text, Reason: reason} }
@@ -180,7 +189,7 @@ func (s *service) scoreGroup(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				return unable(err)
 			}
-			scores = append(scores, score{o.Reward, map[string]any{"parts": o.Parts, "note": o.Note}})
+			scores = append(scores, score{o.Reward, s.metadata(o)})
 		}
 		return map[string]any{"scores": scores}
 	})

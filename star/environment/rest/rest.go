@@ -3,6 +3,7 @@
 //	GET    /health                     {"status":"ok"}
 //	GET    /openapi.json               this list, for machines
 //	GET    /v1/tools                   what the student is told of the tools
+//	GET    /v1/reward                  what answers are judged by: name, version, parts
 //	GET    /v1/tasks?offset=0          the tasks, without their gold
 //	POST   /v1/sessions                {"task":"classic-7"} -> the prompt
 //	GET    /v1/sessions/{id}           how far it is

@@ -285,7 +285,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	if want := []string{"answer", "begin", "call", "end", "health", "state", "step", "tasks", "tools"}; !slices.Equal(names, want) {
+	if want := []string{"answer", "begin", "call", "end", "health", "reward", "state", "step", "tasks", "tools"}; !slices.Equal(names, want) {
 		t.Errorf("described are %v, want %v", names, want)
 	}
 }

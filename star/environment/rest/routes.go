@@ -57,8 +57,10 @@ type stepped struct {
 
 type outcome struct {
 	Finished bool               `json:"finished"`
-	Reward   *float64           `json:"reward,omitempty" jsonschema:"the paper's: format plus outcome; left out before the end and where there is no gold"`
-	Parts    map[string]float64 `json:"parts,omitempty" jsonschema:"format (+1 or -1) and outcome (0 to 1)"`
+	Reward   *float64           `json:"reward,omitempty" jsonschema:"by the reward that /v1/reward tells; left out before the end and where there is no gold"`
+	Parts    map[string]float64 `json:"parts,omitempty" jsonschema:"format (+1 or -1) and the others that the reward is made of (0 to 1), before they are weighted"`
+	Scorer   string             `json:"scorer,omitempty" jsonschema:"the reward's name"`
+	Version  string             `json:"version,omitempty" jsonschema:"the reward's version"`
 	Note     string             `json:"note,omitempty" jsonschema:"what is wrong with the form, if anything"`
 }
 
@@ -70,6 +72,12 @@ type heard struct {
 type said struct {
 	Text     *string `json:"text,omitempty" jsonschema:"the student's last words; all that it said, if tools were called by call"`
 	Messages []turn  `json:"messages,omitempty" jsonschema:"in its place: the whole conversation, with or without the prompt"`
+}
+
+type rewarded struct {
+	Name    string                        `json:"name" jsonschema:"under which mars score keeps the same numbers"`
+	Version string                        `json:"version"`
+	Parts   map[string]map[string]float64 `json:"parts" jsonschema:"what the reward is the weighted sum of: by name, each with its weight and settings"`
 }
 
 type state struct {
@@ -92,6 +100,7 @@ func (s *service) routes() ([]route, error) {
 	}
 	add(at("GET", "/health", "health", "Say that the server is up", func(request, none) (health, error) { return health{"ok"}, nil })).open = true
 	add(at("GET", "/v1/tools", "tools", "What the student is told of the tools", s.tools))
+	add(at("GET", "/v1/reward", "reward", "What answers are judged by", s.reward))
 	add(at("GET", "/v1/tasks", "tasks", "The tasks", s.tasks)).query =
 		[]parameter{{"offset", "place of the first task, from 0"}, {"limit", "how many; 100 if not given, 1000 at most"}}
 	add(at("POST", "/v1/sessions", "begin", "Begin a session on a task: its prompt and tools", s.begin)).status = http.StatusCreated
@@ -112,6 +121,15 @@ func (s *service) specs() []tool {
 }
 
 func (s *service) tools(request, none) (toolList, error) { return toolList{s.specs()}, nil }
+
+func (s *service) reward(request, none) (rewarded, error) {
+	r, ok := s.Reward()
+	if !ok {
+		return rewarded{}, &failure{http.StatusNotFound, "no_reward", "there is no gold: answers get no reward"}
+	}
+	out := rewarded{Name: r.Name, Version: r.Version}
+	return out, json.Unmarshal(r.Recipe, &out.Parts)
+}
 
 func (s *service) tasks(r request, _ none) (taskList, error) {
 	number := func(name string, otherwise, most int) (int, error) {
@@ -163,7 +181,7 @@ func (s *service) state(r request, _ none) (state, error) {
 	}
 	out := state{Session: session.ID(), Task: task}
 	if o, ok := session.Outcome(); ok {
-		out.outcome = told(o)
+		out.outcome = s.told(o)
 	}
 	return out, nil
 }
@@ -191,7 +209,7 @@ func (s *service) step(r request, m stepped) (heard, error) {
 	}
 	out := heard{Messages: theirs(answers)}
 	if o != nil {
-		out.outcome = told(*o)
+		out.outcome = s.told(*o)
 	}
 	return out, nil
 }
@@ -213,13 +231,14 @@ func (s *service) answer(r request, a said) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return told(o), nil
+	return s.told(o), nil
 }
 
-func told(o environment.Outcome) outcome {
+func (s *service) told(o environment.Outcome) outcome {
 	out := outcome{Finished: true, Parts: o.Parts, Note: o.Note}
 	if o.Scored {
-		out.Reward = &o.Reward
+		r, _ := s.Reward()
+		out.Reward, out.Scorer, out.Version = &o.Reward, r.Name, r.Version
 	}
 	return out
 }
