@@ -221,7 +221,7 @@ func (t Team) Check() error {
 			return fmt.Errorf("team: %s and %s share the role name %q", other, s.Name, s.Role())
 		}
 		roles[s.Role()] = s.Name
-		if s.Kind == "ranker" {
+		if answers(s) {
 			rankers = append(rankers, s)
 		}
 	}
@@ -230,14 +230,18 @@ func (t Team) Check() error {
 	}
 	for _, s := range t.Seats {
 		switch heard := len(heardBy[string(s.Name)]) > 0; {
-		case s.Kind == "ranker" && heard:
+		case answers(s) && heard:
 			return fmt.Errorf("team: %s must come last: nobody can be after it", s.Name)
-		case s.Kind != "ranker" && !heard:
+		case !heard && !answers(s):
 			return fmt.Errorf("team: nobody hears %s: put it into the after of another role", s.Name)
 		}
 	}
 	return nil
 }
+
+// answers reports whether the seat gives the team's answer: a ranker, or a
+// student, who works alone.
+func answers(s agents.Seat) bool { return s.Kind == "ranker" || s.Kind == "student" }
 
 // graph builds the workflow as a directed graph, in which an edge leads from
 // who speaks to who hears.
@@ -267,7 +271,7 @@ func (t Team) graph() (graph.Graph[string, string], error) {
 
 func shape(kind string) string {
 	switch kind {
-	case "planner", "ranker":
+	case "planner", "ranker", "student":
 		return "box"
 	case "reflector":
 		return "diamond"

@@ -39,8 +39,15 @@ type Linear struct {
 // that repeats an earlier one, as members who do not hear each other do, is
 // told once: tools answer alike, and one agent has read the answer.
 //
+// A run of a student is one conversation already, and is told as it was.
+//
 // Each message's Ref is the first envelope that went into it.
 func Serialize(t *Trajectory, how Linear) ([]model.Message, error) {
+	if alone, err := t.alone(); err != nil {
+		return nil, err
+	} else if alone {
+		return t.verbatim()
+	}
 	lines, err := t.candidates()
 	if err != nil {
 		return nil, err

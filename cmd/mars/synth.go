@@ -40,6 +40,7 @@ type synthesis struct {
 	dryRun      bool
 	patience    int
 	stored      string
+	student     bool
 }
 
 // synthReport is what it came to.
@@ -69,12 +70,17 @@ With --samples, there are so many runs of each task, each drawn with a seed of i
 own: what a choice of the best, a measure of difficulty and groups for GRPO are
 made of. The first goes by the task's id, the others by ID~2, ID~3 and on; a larger
 number adds to those that are there. The model must draw at random for them to
-differ: a server does at a temperature above 0, builtin never does.`),
+differ: a server does at a temperature above 0, builtin never does.
+
+With --student the student works in the team's place, in one conversation, on any
+server that holds its model; its runs are recorded, replayed, scored, exported
+and measured as those of a team.`),
 		Example: `  mars synth --data data/ml --tasks tasks.jsonl --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model builtin:weights.json --out fitted.db
   mars synth --data data/ml --tasks late.jsonl --stored evidence-20160808T065024Z.db --out stored.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --concurrency 16 --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --temperature 0.7 --samples 8 --out eight.db
+  mars synth --data data/ml --tasks tasks.jsonl --student --model openai:star --base-url http://127.0.0.1:8000/v1 --out student.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --model-for ranker=openai:gpt-4.1 --dry-run --out run.db`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.synth(c, s) },
@@ -90,6 +96,7 @@ differ: a server does at a temperature above 0, builtin never does.`),
 	f.Int64Var(&s.seed, "seed", 42, "seed of all that is drawn; each task gets its own from it")
 	f.Float64Var(&s.temperature, "temperature", -1, "temperature of replies; the provider's own if not given")
 	f.IntVar(&s.maxTokens, "max-tokens", 0, "tokens of one reply at most; the provider's own if 0")
+	f.BoolVar(&s.student, "student", false, "let the student work, alone, with the tools and for the roles of the team that taught it")
 	f.StringVar(&s.stored, "stored", "", storedHelp)
 	f.IntVar(&s.samples, "samples", 1, "runs of each task, each drawn with a seed of its own")
 	f.IntVar(&s.concurrency, "concurrency", 4, "runs at work at once")
@@ -187,7 +194,7 @@ const maxSamples = 1024
 
 // setup turns the flags into what runs are made with.
 func (s *synthesis) setup(c *cobra.Command) (setup, error) {
-	out := setup{Data: s.data, Prompts: s.team.prompts, Model: s.model, Seed: s.seed, Stored: s.stored}
+	out := setup{Data: s.data, Prompts: s.team.prompts, Model: s.model, Seed: s.seed, Stored: s.stored, Student: s.student}
 	switch {
 	case s.concurrency < 1:
 		return out, usagef("--concurrency is %d: want 1 or more", s.concurrency)
@@ -195,6 +202,8 @@ func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 		return out, usagef("--samples is %d: want 1 to %s", s.samples, thousands(maxSamples))
 	case s.durable != "batch" && s.durable != "step":
 		return out, usagef("--durable is %q: want batch or step", s.durable)
+	case s.student && (s.team.prompts != "" || len(s.modelFor) > 0):
+		return out, usagef("--student has one prompt, that of the training rows, and one model: leave out --prompts and --model-for")
 	case s.limit < 0 || s.maxTokens < 0 || s.patience < 0:
 		return out, usagef("--limit, --max-tokens and --max-failures cannot be negative")
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/mars-rec/mars/star"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
 )
@@ -35,7 +36,7 @@ func (a *app) plan(ctx context.Context, s synthesis, w *works, list []tasks.Task
 	calls := 0
 	for _, seat := range w.Team().Seats {
 		calls++
-		if seat.Kind == "analyst" {
+		if seat.Kind == "analyst" || seat.Kind == star.Kind {
 			calls++ // a turn with tools, and the answer
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/star"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tools/stored"
@@ -32,6 +33,21 @@ type setup struct {
 	Sampling model.Sampling    `json:"sampling,omitzero"`
 	Stored   string            `json:"stored,omitempty"` // file of stored evidence: a path, or a name in the data set's directory
 	Fork     *forked           `json:"fork,omitempty"`
+	// Student says that the student works alone, with the tools of the team and
+	// plans for its roles.
+	Student bool `json:"student,omitempty"`
+}
+
+// workers is who works: the team, or the student alone.
+func (s setup) workers() orchestrator.Team {
+	if !s.Student {
+		return s.Team
+	}
+	var names []string
+	for _, spec := range toolSpecs(s.Team) {
+		names = append(names, spec.Name)
+	}
+	return orchestrator.Team{Seats: []agents.Seat{star.Seat(names)}}
 }
 
 // forked says that runs are made with something else up to a point.
@@ -121,7 +137,7 @@ func (s setup) assemble(ctx context.Context, data *datasets.Dataset, open func(s
 		}
 	}
 	cfg := orchestrator.Config{
-		Team: s.Team, Source: data,
+		Team: s.workers(), Source: data,
 		Tools:    named,
 		Models:   map[string]orchestrator.Model{},
 		Seed:     s.Seed,
@@ -149,14 +165,9 @@ func (s setup) assemble(ctx context.Context, data *datasets.Dataset, open func(s
 // cast returns what makes the agents, and the digest of their prompts. Those of
 // a fork have the prompts of then until the point.
 func (s setup) cast() (func(agents.Seat, tasks.View) (agents.Agent, error), string, error) {
-	flags := teamFlags{prompts: s.Prompts}
-	book, err := flags.book(s.Team)
-	if err != nil {
-		return nil, "", err
-	}
-	digest, err := book.Digest()
+	cast, digest, err := s.castNow()
 	if err != nil || s.Fork == nil {
-		return book.Cast, digest, err
+		return cast, digest, err
 	}
 	then, _, err := s.Fork.Then.cast()
 	return func(seat agents.Seat, view tasks.View) (agents.Agent, error) {
@@ -164,16 +175,32 @@ func (s setup) cast() (func(agents.Seat, tasks.View) (agents.Agent, error), stri
 		if err != nil {
 			return nil, err
 		}
-		after, err := book.Cast(seat, view)
+		after, err := cast(seat, view)
 		return agents.From(s.Fork.Origin.At, before, after), err
 	}, digest, err
+}
+
+// castNow is cast for runs that are no forks.
+func (s setup) castNow() (func(agents.Seat, tasks.View) (agents.Agent, error), string, error) {
+	if s.Student {
+		student := star.Config{Roles: roleNames(s.Team)}
+		digest, err := trajectories.OpeningDigest()
+		return func(_ agents.Seat, view tasks.View) (agents.Agent, error) { return student.Agent(view), nil }, digest, err
+	}
+	flags := teamFlags{prompts: s.Prompts}
+	book, err := flags.book(s.Team)
+	if err != nil {
+		return nil, "", err
+	}
+	digest, err := book.Digest()
+	return book.Cast, digest, err
 }
 
 // models returns the specs of all models, each with the roles that speak with
 // it; [trajectories.Everyone] stands for those that name none.
 func (s setup) models() map[string][]string {
 	specs := map[string][]string{s.Model: {trajectories.Everyone}}
-	for _, seat := range s.Team.Seats {
+	for _, seat := range s.workers().Seats {
 		if seat.Model != "" {
 			specs[seat.Model] = append(specs[seat.Model], string(seat.Name))
 		}
@@ -205,6 +232,9 @@ func (s setup) manifest(w *works) (trajectories.Manifest, error) {
 		return m, err
 	}
 	m.Team = fmt.Sprintf("%x", sha256.Sum256(team))
+	if s.Student {
+		m.Team = "student of " + m.Team
+	}
 	if s.Sampling != (model.Sampling{}) {
 		sampling, err := message.Marshal(s.Sampling)
 		if err != nil {

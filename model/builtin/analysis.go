@@ -29,20 +29,23 @@ func calls(s *schema, req model.Request, text string) []model.ToolCall {
 			return nil
 		}
 	}
+	if n, ok := widened(goal(text)); ok && offers(req.Tools, "user_cf") {
+		return []model.ToolCall{{ID: "call_1", Name: "user_cf", Arguments: fmt.Sprintf(`{"among":"candidates","neighbours":%d}`, n)}}
+	}
+	role := ""
+	if words := s.at("role").words(); len(words) > 0 {
+		role = words[0]
+	}
+	return opening(role, req)
+}
+
+// opening is the calls with which a role starts, of the tools that are offered.
+func opening(role string, req model.Request) []model.ToolCall {
 	var out []model.ToolCall
 	call := func(tool, arguments string) {
 		if offers(req.Tools, tool) {
 			out = append(out, model.ToolCall{ID: "call_" + strconv.Itoa(len(out)+1), Name: tool, Arguments: arguments})
 		}
-	}
-	if n, ok := widened(goal(text)); ok {
-		if call("user_cf", fmt.Sprintf(`{"among":"candidates","neighbours":%d}`, n)); len(out) > 0 {
-			return out
-		}
-	}
-	role := ""
-	if words := s.at("role").words(); len(words) > 0 {
-		role = words[0]
 	}
 	switch role {
 	case "profile":

@@ -16,7 +16,8 @@
 //	                                                 once, User-CF among more neighbours
 //	recommend   the evidence, the moment             the candidates by the fused score
 //	summary     the summary so far, history lines    counts, folded
-//	none        nothing                              who it is
+//	none        the tools; then their results        with tools: as a student, all of the above
+//	                                                 in one voice; without: who it is
 //
 // Every number that it writes stands in what it was given.
 package builtin
@@ -85,6 +86,9 @@ func (m *Model) answer(req model.Request) (model.Message, error) {
 	format := req.Format
 	if format == nil {
 		format = model.Instructed(req.Messages)
+	}
+	if format == nil && len(req.Tools) > 0 {
+		return m.student(req, question(req.Messages))
 	}
 	if format == nil {
 		return model.Message{Content: introduction}, nil

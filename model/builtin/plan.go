@@ -40,7 +40,7 @@ func subtask(role, candidates string) phase.Subtask {
 func candidates(text string) string {
 	n := 0
 	for line := range strings.Lines(text) {
-		if label, _, ok := strings.Cut(line, " | "); ok && len(label) > 1 && label[0] == 'c' && strings.Trim(label[1:], "0123456789") == "" {
+		if _, ok := candidate(line); ok {
 			n++
 		}
 	}
@@ -48,6 +48,12 @@ func candidates(text string) string {
 		return "the candidates"
 	}
 	return "the " + count(n, "candidate")
+}
+
+// candidate returns the label of a line of the candidate list.
+func candidate(line string) (label string, ok bool) {
+	label, _, ok = strings.Cut(line, " | ")
+	return label, ok && len(label) > 1 && label[0] == 'c' && strings.Trim(label[1:], "0123456789") == ""
 }
 
 // count is a number and a noun.

@@ -186,6 +186,7 @@ func requestComesThrough(t *testing.T, under Upstream, lacks Lacks) {
 			{Name: "user_cf", Parameters: []byte(`{"type":"object"}`)},
 		},
 		Format:   &model.Format{Name: "analysis", Schema: []byte(`{"type":"object","properties":{"role":{"const":"recent"}}}`)},
+		Stop:     "</recommend>",
 		Sampling: model.Sampling{Temperature: &zero, TopP: &half, MaxTokens: 99, Seed: &seed},
 	}
 	if lacks.TopP {
