@@ -20,12 +20,13 @@ type room struct{ may, never []string }
 var everyone = []string{"agents", "orchestrator", "trajectories", "star", "eval", "viewer", "cmd"}
 
 var rooms = map[string]room{
-	"message":             {},
+	"message":             {may: []string{"message/rawjson"}},
+	"message/rawjson":     {},
 	"message/membus":      {may: []string{"message."}},
 	"message/messagetest": {may: []string{"message."}},
-	"message/phase":       {may: []string{"message."}},
+	"message/phase":       {may: []string{"message.", "message/rawjson"}},
 
-	"model":               {may: []string{"message."}, never: []string{"tools", "agents", "tasks"}},
+	"model":               {may: []string{"message.", "message/rawjson"}, never: []string{"tools", "agents", "tasks"}},
 	"model/transport":     {may: []string{"model."}, never: []string{"tools", "agents", "tasks"}},
 	"model/openai":        {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/langchain":     {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
@@ -48,7 +49,7 @@ var rooms = map[string]room{
 	"graph/ego":      {may: []string{"graph."}},
 	"graph/powerlaw": {may: []string{"graph."}},
 
-	"tools":           {may: []string{"message.", "model.", "tasks."}, never: append([]string{"tasks/gold"}, everyone...)},
+	"tools":           {may: []string{"message.", "message/rawjson", "model.", "tasks."}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/toolstest": {may: []string{"message.", "model.", "tasks.", "tools.", "graph.", "tasks/taskstest"}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/translate": {may: []string{"message.", "tasks.", "tools.", "graph", "message/phase"}, never: append([]string{"tasks/gold"}, everyone...)},
 	"tools/cf":        {may: []string{"message.", "tasks.", "tools", "graph", "message/phase", "model."}, never: append([]string{"tasks/gold"}, everyone...)},
@@ -62,12 +63,12 @@ var rooms = map[string]room{
 	"orchestrator": {may: []string{"agents.", "message.", "message/membus", "message/phase", "model.", "tools.", "tasks."},
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 
-	"trajectories":           {may: []string{"message.", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories":           {may: []string{"message.", "message/rawjson", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/store":     {may: []string{"message.", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/reward":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/tokenizer": {},
 	"trajectories/mask":      {may: []string{"message.", "message/phase", "model.", "trajectories/tokenizer"}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/export":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "trajectories/mask", "trajectories/reward", "trajectories/tokenizer", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
+	"trajectories/export":    {may: []string{"message.", "message/rawjson", "message/phase", "model.", "trajectories.", "trajectories/mask", "trajectories/reward", "trajectories/tokenizer", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
 	"star":             {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "trajectories."}, never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
 	"star/environment": {may: []string{"model.", "tools.", "tasks.", "tasks/gold", "trajectories.", "trajectories/reward"}, never: []string{"agents", "orchestrator"}},

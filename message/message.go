@@ -35,7 +35,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -87,17 +86,6 @@ type Usage struct {
 // tool's result, the answer of an agent in another process.
 func (e Envelope) Fact() bool { return e.Meta.Digest != "" }
 
-// Canonical returns the bytes that are compared and sealed: the envelope as
-// compact JSON without its Meta, keys in the order of the struct.
-func (e Envelope) Canonical() []byte {
-	e.Meta = Meta{}
-	b, err := Marshal(e)
-	if err != nil { // only a Body that is not JSON can do this
-		return fmt.Appendf(nil, "%s invalid body: %v", e.ID, err)
-	}
-	return b
-}
-
 // Equal reports whether e and other have the same canonical bytes.
 func (e Envelope) Equal(other Envelope) bool {
 	if e.ID == other.ID && e.From == other.From && e.To == other.To && e.Kind == other.Kind &&
@@ -105,31 +93,6 @@ func (e Envelope) Equal(other Envelope) bool {
 		return true // nearly always: no need to write them
 	}
 	return bytes.Equal(e.Canonical(), other.Canonical())
-}
-
-// Marshal writes v as compact JSON, without the escapes for HTML that
-// encoding/json adds by default and without a final newline. Everything that
-// is logged is written by it, so that equal values have equal bytes.
-func Marshal(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
-}
-
-// Decode returns the body of e as a B; the kind must be B's.
-func Decode[B Body](e Envelope) (B, error) {
-	var b B
-	if e.Kind != b.Kind() {
-		return b, fmt.Errorf("message %s: kind is %q, want %q", e.ID, e.Kind, b.Kind())
-	}
-	if err := json.Unmarshal(e.Body, &b); err != nil {
-		return b, fmt.Errorf("message %s: %s: %w", e.ID, e.Kind, err)
-	}
-	return b, nil
 }
 
 // Log keeps the messages of one run.

@@ -1,8 +1,11 @@
 package message_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,4 +89,31 @@ func TestCanonicalLeavesMetaOut(t *testing.T) {
 	if got, want := string(e.Canonical()), `{"id":"1.1","from":"a","kind":"k","body":{"t":"<b>"},"refs":["1"]}`; got != want {
 		t.Errorf("canonical bytes are\n%s\nwant\n%s", got, want)
 	}
+}
+
+// FuzzCanonical holds the canonical bytes to what they are defined by: the
+// envelope as encoding/json writes it, without Meta.
+func FuzzCanonical(f *testing.F) {
+	f.Add("1.1", "a", "", "k", []byte(`{ "t" : "<b>" }`), "1 1.2")
+	f.Add("", "\xff", "b\"", "\u2028", []byte(`{"t":`), "")
+	f.Add("1", "", "", "", []byte(nil), "")
+	f.Fuzz(func(t *testing.T, id, from, to, kind string, body []byte, refs string) {
+		e := message.Envelope{ID: message.ID(id), From: message.Address(from), To: message.Address(to), Kind: message.Kind(kind), Body: body}
+		for ref := range strings.FieldsSeq(refs) {
+			e.Refs = append(e.Refs, message.ID(ref))
+		}
+		var plain bytes.Buffer
+		enc := json.NewEncoder(&plain)
+		enc.SetEscapeHTML(false)
+		want := ""
+		if err := enc.Encode(e); err != nil {
+			want = fmt.Sprintf("%s invalid body: %v", id, err)
+		} else {
+			want = strings.TrimSuffix(plain.String(), "\n")
+		}
+		e.Meta.Digest = "d"
+		if got := string(e.AppendCanonical([]byte("before "))); got != "before "+want {
+			t.Fatalf("canonical bytes are\n%s\nwant\n%s", got, want)
+		}
+	})
 }

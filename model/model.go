@@ -150,7 +150,7 @@ func CallDigest(call ToolCall) string {
 }
 
 func digest(version, name string, v any) string {
-	b, err := message.Marshal([]any{version, name, v})
+	b, err := message.Marshal(identity{version, name, v})
 	if err != nil { // a Format or ToolSpec whose schema is not JSON
 		b = []byte(version + name + err.Error())
 	}

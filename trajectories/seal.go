@@ -21,13 +21,17 @@ func Seal(log []message.Envelope) string {
 	sorted := slices.Clone(log)
 	Sort(sorted)
 	h := sha256.New()
+	var length [8]byte
 	put := func(b []byte) {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
+		h.Write(length[:])
 		h.Write(b)
 	}
 	put([]byte(sealVersion))
+	var canonical []byte
 	for _, e := range sorted {
-		put(e.Canonical())
+		canonical = e.AppendCanonical(canonical[:0])
+		put(canonical)
 	}
 	return sealVersion + ":" + hex.EncodeToString(h.Sum(nil))
 }

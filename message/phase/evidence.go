@@ -65,8 +65,8 @@ func readEvidenceLine(line string) (Evidence, bool) {
 	}
 	e := Evidence{Signal: signal}
 	for token := range strings.FieldsSeq(rest) {
-		var s Strength
-		if s.UnmarshalText([]byte(token)) != nil {
+		s, ok := parseStrength(token)
+		if !ok {
 			return Evidence{}, false
 		}
 		e.Ranking = append(e.Ranking, s)

@@ -1,0 +1,31 @@
+package phase_test
+
+import (
+	"testing"
+
+	"github.com/mars-rec/mars/message/messagetest"
+	"github.com/mars-rec/mars/message/phase"
+)
+
+// FuzzBodies holds how bodies read and write their JSON to encoding/json.
+func FuzzBodies(f *testing.F) {
+	const analysis = `{"role":"recent","summary":"s \"q\"","claims":["a","b\n"],"evidence":[{"call":"c1","tool":"item_cf","signal":"item_cf","ranking":["c09:7=0.1234","c1:0=-1e-05"]},{"tool":"t","signal":"","ranking":null}]}`
+	const plan = `{"summary":"s","subtasks":[{"role":"recent","goal":"g","collaborative":true},{"role":"","goal":"","collaborative":false}]}`
+	const reflection = `{"verdict":"revise","issues":["i"],"subtasks":[{"role":"r","goal":"g","collaborative":false}]}`
+	for _, s := range []string{analysis, plan, reflection,
+		`{"role":"r","summary":"s","claims":null}`, `{"role":"r","summary":"s","claims":[],"evidence":[]}`, `{"role":"r","summary":"s","claims":[],"evidence":[{"tool":"t","signal":"s","ranking":["c1:10=1"]}]}`,
+		`{"role":"r","summary":"s","claims":[],"evidence":[{"tool":"t","signal":"s","ranking":[{"label":"c1","level":1,"score":2}]}]}`,
+		`{"Role":"r","SUMMARY":"s","claims":["x"]}`, `{"summary":"a","summary":"b"}`, `{"verdict":"accept","issues":[],"subtasks":[]}`,
+		`{"ranking":["c02","c01"],"justification":"it is"}`, `{"ranking":[]}`, `{"ranking":null,"justification":""}`, `{"ranking":[1]}`, `{ "ranking" : [ ] }`,
+		`{"goal":"g","round":1,"roles":["a"],"plan":` + plan + `,"analyses":[` + analysis + `],"reflection":` + reflection + `}`,
+		`{}`, `{"round":1.0}`, `{"round":-1}`, `{"round":99999999999999999999}`, `{"plan":null,"analyses":null}`, `{"goal":"","roles":[]}`, `{"goal":"\u00e9\ud800"}`, "{\"goal\":\"\xff\"}", `null`, `[]`, ``} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		messagetest.JSON[phase.Plan](t, text)
+		messagetest.JSON[phase.Analysis](t, text)
+		messagetest.JSON[phase.Reflection](t, text)
+		messagetest.JSON[phase.Recommend](t, text)
+		messagetest.JSON[phase.Brief](t, text)
+	})
+}

@@ -1,0 +1,164 @@
+package rawjson
+
+import "strconv"
+
+// Reader reads a text of a known form from the left. Each method takes what it
+// names, if that stands next, and nothing otherwise; after the first that did
+// not get what it must have, the reader has failed, and reads nothing more.
+//
+//	r := rawjson.NewReader(body)
+//	r.Need("{")
+//	r.NeedKey("call")
+//	call := r.String()
+//	if r.Key("value") {
+//		value = r.Value()
+//	}
+//	message := r.Field("error")
+//	r.Need("}")
+//	ok := r.Done()
+type Reader struct {
+	src []byte
+	at  int // -1: it has failed
+}
+
+// NewReader reads src, of which the values it returns are parts.
+func NewReader(src []byte) *Reader { return &Reader{src: src} }
+
+// Done reports whether all was read, and as it was asked for.
+func (r *Reader) Done() bool { return r.at == len(r.src) }
+
+// Fail makes the reader one that has failed.
+func (r *Reader) Fail() { r.at = -1 }
+
+// Take passes over text if it stands next, and reports whether it did.
+func (r *Reader) Take(text string) bool {
+	if r.at < 0 || len(r.src)-r.at < len(text) || string(r.src[r.at:r.at+len(text)]) != text {
+		return false
+	}
+	r.at += len(text)
+	return true
+}
+
+// Need passes over text, which must stand next.
+func (r *Reader) Need(text string) {
+	if !r.Take(text) {
+		r.at = -1
+	}
+}
+
+// String reads a string. It gives up on one with an escape of the form \u, or
+// that is not UTF-8.
+func (r *Reader) String() string {
+	if !r.next('"') {
+		return ""
+	}
+	from := r.at + 1
+	if r.at = stringEnd(r.src, r.at); r.at < 0 {
+		return ""
+	}
+	s, ok := unescape(r.src[from : r.at-1])
+	if !ok {
+		r.at = -1
+	}
+	return s
+}
+
+// Int reads a whole number without an exponent.
+func (r *Reader) Int() int {
+	if r.at < 0 || r.at >= len(r.src) {
+		r.at = -1
+		return 0
+	}
+	from := r.at
+	if c := r.src[from]; c != '-' && (c < '0' || c > '9') {
+		r.at = -1
+		return 0
+	}
+	if r.at = numberEnd(r.src, from); r.at < 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(string(r.src[from:r.at]))
+	if err != nil {
+		r.at = -1
+	}
+	return n
+}
+
+// Bool reads true or false.
+func (r *Reader) Bool() bool {
+	if r.Take("true") {
+		return true
+	}
+	r.Need("false")
+	return false
+}
+
+// Value reads any value and returns its bytes, as they stand there.
+func (r *Reader) Value() []byte {
+	from := r.at
+	if from < 0 {
+		return nil
+	}
+	end, _ := r.skip(0)
+	if end < 0 {
+		r.at = -1
+		return nil
+	}
+	return r.src[from:end:end]
+}
+
+// Key passes over the name of a member, as [Writer.Key] writes it, and reports
+// whether it stood next.
+func (r *Reader) Key(name string) bool {
+	from := r.at
+	first := from > 0 && r.src[from-1] == '{'
+	if (first || r.Take(",")) && r.Take(`"`) && r.Take(name) && r.Take(`":`) {
+		return true
+	}
+	r.at = from
+	return false
+}
+
+// NeedKey passes over the name of a member, which must stand next.
+func (r *Reader) NeedKey(name string) {
+	if !r.Key(name) {
+		r.at = -1
+	}
+}
+
+// Field reads a member that is a string: "" where it does not stand next.
+func (r *Reader) Field(name string) string {
+	if !r.Key(name) {
+		return ""
+	}
+	return r.String()
+}
+
+// ReadList reads a list, each element by one; nil, if null stands there.
+func ReadList[T any](r *Reader, one func(*Reader) T) []T {
+	if r.Take("null") {
+		return nil
+	}
+	r.Need("[")
+	list := []T{}
+	for r.at >= 0 && !r.Take("]") {
+		if len(list) > 0 {
+			r.Need(",")
+		}
+		list = append(list, one(r))
+	}
+	return list
+}
+
+// ReadStrings reads a list of strings; nil, if null stands there.
+func ReadStrings[S ~string](r *Reader) []S {
+	return ReadList(r, func(r *Reader) S { return S(r.String()) })
+}
+
+func (r *Reader) next(c byte) bool {
+	if r.at >= 0 && r.at < len(r.src) && r.src[r.at] == c {
+		return true
+	}
+	r.at = -1
+	return false
+}

@@ -1,0 +1,208 @@
+package rawjson
+
+import "unicode/utf8"
+
+// deepest is how deep values may be nested before a [Reader] gives up.
+const deepest = 200
+
+// skip passes over one value and returns where it ends, -1 if there is none.
+// Spaced tells whether there are spaces between its tokens.
+func (r *Reader) skip(depth int) (end int, spaced bool) {
+	if r.at >= len(r.src) || depth > deepest {
+		return -1, false
+	}
+	switch c := r.src[r.at]; {
+	case c == '"':
+		r.at = stringEnd(r.src, r.at)
+	case c == '{' || c == '[':
+		return r.skipList(depth)
+	case c == '-' || c >= '0' && c <= '9':
+		r.at = numberEnd(r.src, r.at)
+	case r.Take("true") || r.Take("false") || r.Take("null"):
+	default:
+		return -1, false
+	}
+	return r.at, false
+}
+
+// skipList passes over an object or an array.
+func (r *Reader) skipList(depth int) (end int, spaced bool) {
+	object := r.src[r.at] == '{'
+	last := byte(']')
+	if object {
+		last = '}'
+	}
+	r.at++
+	spaced = r.Space()
+	if r.at < len(r.src) && r.src[r.at] == last {
+		r.at++
+		return r.at, spaced
+	}
+	for {
+		if object {
+			if r.at >= len(r.src) || r.src[r.at] != '"' {
+				return -1, false
+			}
+			if r.at = stringEnd(r.src, r.at); r.at < 0 {
+				return -1, false
+			}
+			spaced = r.Space() || spaced
+			if r.at >= len(r.src) || r.src[r.at] != ':' {
+				return -1, false
+			}
+			r.at++
+			spaced = r.Space() || spaced
+		}
+		end, inside := r.skip(depth + 1)
+		if end < 0 {
+			return -1, false
+		}
+		spaced = r.Space() || inside || spaced
+		if r.at >= len(r.src) {
+			return -1, false
+		}
+		switch r.src[r.at] {
+		case ',':
+			r.at++
+			spaced = r.Space() || spaced
+		case last:
+			r.at++
+			return r.at, spaced
+		default:
+			return -1, false
+		}
+	}
+}
+
+// Space passes over spaces, and reports whether there were any.
+func (r *Reader) Space() bool {
+	from := r.at
+	for r.at >= 0 && r.at < len(r.src) {
+		if c := r.src[r.at]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			break
+		}
+		r.at++
+	}
+	return r.at > from
+}
+
+// stringEnd returns where the string ends that starts at i; -1 if it does not.
+// As encoding/json, it does not mind bytes that are no UTF-8.
+func stringEnd(s []byte, i int) int {
+	for i++; i < len(s); {
+		if i+8 <= len(s) {
+			if n := plain(load(s, i)); n > 0 {
+				i += n
+				continue
+			}
+		}
+		switch c := s[i]; {
+		case c == '"':
+			return i + 1
+		case c == '\\':
+			if i = escapeEnd(s, i); i < 0 {
+				return -1
+			}
+		case c < ' ':
+			return -1
+		default:
+			i++
+		}
+	}
+	return -1
+}
+
+// escapeEnd returns where the escape sequence ends that starts at i; -1 if it
+// is none.
+func escapeEnd(s []byte, i int) int {
+	if i+1 >= len(s) {
+		return -1
+	}
+	switch s[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+		if i+6 <= len(s) && hexDigit(s[i+2]) && hexDigit(s[i+3]) && hexDigit(s[i+4]) && hexDigit(s[i+5]) {
+			return i + 6
+		}
+	}
+	return -1
+}
+
+func hexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f'
+}
+
+// numberEnd returns where the number ends that starts at i; -1 if it is none.
+func numberEnd(s []byte, i int) int {
+	digits := func() bool {
+		from := i
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+			i++
+		}
+		return i > from
+	}
+	if s[i] == '-' {
+		i++
+	}
+	if i < len(s) && s[i] == '0' {
+		i++
+	} else if !digits() {
+		return -1
+	}
+	if i < len(s) && s[i] == '.' {
+		if i++; !digits() {
+			return -1
+		}
+	}
+	if i < len(s) && s[i]|0x20 == 'e' {
+		if i++; i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return -1
+		}
+	}
+	return i
+}
+
+// unescape returns the text between the quotes of a string that has no escape
+// with \u in it and is UTF-8; ok is false where it gives up.
+func unescape(s []byte) (_ string, ok bool) {
+	first := 0
+	for first < len(s) && s[first] != '\\' {
+		first++
+	}
+	if !utf8.Valid(s) {
+		return "", false
+	}
+	if first == len(s) {
+		return string(s), true
+	}
+	out := append(make([]byte, 0, len(s)), s[:first]...)
+	for i := first; i < len(s); {
+		if s[i] != '\\' {
+			out = append(out, s[i])
+			i++
+			continue
+		}
+		switch c := s[i+1]; c {
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			return "", false
+		default:
+			out = append(out, c)
+		}
+		i += 2
+	}
+	return string(out), true
+}

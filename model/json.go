@@ -1,0 +1,138 @@
+package model
+
+import (
+	"encoding/json"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
+)
+
+// WriteJSON implements [message.WritesJSON].
+func (m Message) WriteJSON(w *rawjson.Writer) {
+	w.Text("{")
+	w.Key("role")
+	w.String(string(m.Role))
+	w.Key("content")
+	w.String(m.Content)
+	if len(m.ToolCalls) > 0 {
+		w.Key("tool_calls")
+		rawjson.WriteList(w, m.ToolCalls, func(w *rawjson.Writer, c ToolCall) { c.WriteJSON(w) })
+	}
+	w.Field("tool_call_id", m.ToolCallID)
+	w.Field("name", m.Name)
+	w.Text("}")
+}
+
+// ReadJSON implements [message.ReadsJSON].
+func (m *Message) ReadJSON(r *rawjson.Reader) {
+	r.Need("{")
+	r.NeedKey("role")
+	m.Role = Role(r.String())
+	r.NeedKey("content")
+	m.Content = r.String()
+	if r.Key("tool_calls") {
+		m.ToolCalls = rawjson.ReadList(r, readCall)
+	}
+	m.ToolCallID = r.Field("tool_call_id")
+	m.Name = r.Field("name")
+	r.Need("}")
+}
+
+// WriteJSON implements [message.WritesJSON].
+func (c ToolCall) WriteJSON(w *rawjson.Writer) {
+	w.Text("{")
+	w.Key("id")
+	w.String(c.ID)
+	w.Key("name")
+	w.String(c.Name)
+	w.Key("arguments")
+	w.String(c.Arguments)
+	w.Text("}")
+}
+
+func readCall(r *rawjson.Reader) (c ToolCall) {
+	r.Need("{")
+	r.NeedKey("id")
+	c.ID = r.String()
+	r.NeedKey("name")
+	c.Name = r.String()
+	r.NeedKey("arguments")
+	c.Arguments = r.String()
+	r.Need("}")
+	return c
+}
+
+// WriteJSON implements [message.WritesJSON].
+func (o Output) WriteJSON(w *rawjson.Writer) {
+	w.Text("{")
+	w.Key("message")
+	o.Message.WriteJSON(w)
+	w.Field("finish", o.Finish)
+	w.Text("}")
+}
+
+// ReadJSON implements [message.ReadsJSON].
+func (o *Output) ReadJSON(r *rawjson.Reader) {
+	r.Need("{")
+	r.NeedKey("message")
+	o.Message.ReadJSON(r)
+	o.Finish = r.Field("finish")
+	r.Need("}")
+}
+
+// WriteJSON implements [message.WritesJSON].
+func (s ToolSpec) WriteJSON(w *rawjson.Writer) {
+	w.Text("{")
+	w.Key("name")
+	w.String(s.Name)
+	w.Key("description")
+	w.String(s.Description)
+	w.Key("parameters")
+	w.Value(s.Parameters)
+	w.Text("}")
+}
+
+// WriteJSON implements [message.WritesJSON].
+func (q Request) WriteJSON(w *rawjson.Writer) {
+	w.Text("{")
+	w.Key("messages")
+	rawjson.WriteList(w, q.Messages, func(w *rawjson.Writer, m Message) { m.WriteJSON(w) })
+	if len(q.Tools) > 0 {
+		w.Key("tools")
+		rawjson.WriteList(w, q.Tools, func(w *rawjson.Writer, s ToolSpec) { s.WriteJSON(w) })
+	}
+	if q.Format != nil {
+		w.Text(`,"format":{"name":`)
+		w.String(q.Format.Name)
+		w.Key("schema")
+		w.Value(q.Format.Schema)
+		w.Text("}")
+	}
+	if q.Sampling != (Sampling{}) {
+		sampling, err := json.Marshal(q.Sampling) // numbers, some of them fractions
+		if err != nil {
+			w.Fail()
+		}
+		w.Key("sampling")
+		w.Value(sampling)
+	}
+	w.Text("}")
+}
+
+// identity is what a digest is made of: a version, a name, and a text or a value
+// that writes itself.
+type identity []any
+
+// WriteJSON implements [message.WritesJSON].
+func (d identity) WriteJSON(w *rawjson.Writer) {
+	rawjson.WriteList(w, d, func(w *rawjson.Writer, v any) {
+		switch v := v.(type) {
+		case string:
+			w.String(v)
+		case message.WritesJSON:
+			v.WriteJSON(w)
+		default:
+			w.Fail()
+		}
+	})
+}
