@@ -88,11 +88,15 @@ func (c Config) has(h http.Header) bool {
 	if c.Token == "" {
 		return true
 	}
-	token, ok := strings.CutPrefix(h.Get("Authorization"), "Bearer ")
-	if !ok {
-		token = h.Get("X-API-Key")
+	return subtle.ConstantTimeCompare([]byte(Key(h)), []byte(c.Token)) == 1
+}
+
+// Key returns the token that a client sent, "" for none.
+func Key(h http.Header) string {
+	if token, ok := strings.CutPrefix(h.Get("Authorization"), "Bearer "); ok {
+		return token
 	}
-	return subtle.ConstantTimeCompare([]byte(token), []byte(c.Token)) == 1
+	return h.Get("X-API-Key")
 }
 
 // goesBy reports whether a request's Host names this server.
