@@ -35,6 +35,7 @@ var rooms = map[string]room{
 	"model/modeltest":     {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 
 	"internal/guard":      {},
+	"internal/api":        {may: []string{"internal/guard"}},
 	"internal/atomicfile": {},
 
 	"tasks":                  {may: []string{"message.", "message/phase", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
@@ -74,7 +75,7 @@ var rooms = map[string]room{
 	"star/environment": {may: []string{"model.", "tools.", "tasks.", "tasks/gold", "trajectories.", "trajectories/reward"}, never: []string{"agents", "orchestrator"}},
 	"star/environment/environmenttest": {may: []string{"message/phase", "model.", "tools", "tasks.", "tasks/gold", "tasks/taskstest", "star/environment."},
 		never: []string{"agents", "orchestrator"}},
-	"star/environment/rest": {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
+	"star/environment/rest": {may: []string{"internal/guard", "internal/api", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 	"star/environment/ors":  {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 	"star/environment/mcp":  {may: []string{"internal/guard", "tools.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 

@@ -42,6 +42,7 @@ type Config struct {
 	Schemas map[reflect.Type]*jsonschema.Schema
 	// Observe hears of every request that a route has answered; nil: nobody.
 	Observe func(route string, status int, took time.Duration)
+	Clock   func() time.Time // for Observe, and required with it
 }
 
 // Failure is an error with its status, and a word for programs.
@@ -76,29 +77,36 @@ type Parameter struct {
 	Type          string // of JSON: "integer", "string"
 }
 
-// Route is one line of the table. Its fields may be set before it is served.
+// Route is one line of the table.
 type Route struct {
-	Method, Path  string
-	Name, Summary string
-	Query         []Parameter
-	Open          bool // whether it is served without the token
-	Status        int  // of success; 0: 200
+	method, path  string
+	name, summary string
+	query         []Parameter
+	open          bool // whether it is served without the token
+	status        int  // of success
 
-	in, out reflect.Type
-	serve   func(Request, []byte) (any, error)
-	// raw serves what is no JSON.
-	raw     http.Handler
-	media   string
-	inside  json.RawMessage // the schemas
-	outside json.RawMessage
+	in, out         reflect.Type
+	inside, outside json.RawMessage // their schemas
+	serve           func(Request, []byte) (any, error)
+	raw             http.Handler // serves what is not JSON, but of this media type
+	media           string
 }
+
+// Public is the route, served without the token.
+func (r Route) Public() Route { r.open = true; return r }
+
+// Taking is the route with a query.
+func (r Route) Taking(query ...Parameter) Route { r.query = query; return r }
+
+// Giving is the route with another status of success than 200.
+func (r Route) Giving(status int) Route { r.status = status; return r }
 
 // At makes a route of a function from a body to an answer. A body or an answer
 // of type [None] is left out. What a caller did wrong is an [Invalid], or another
 // [Failure].
 func At[In, Out any](method, path, name, summary string, f func(Request, In) (Out, error)) Route {
 	return Route{
-		Method: method, Path: path, Name: name, Summary: summary,
+		method: method, path: path, name: name, summary: summary, status: http.StatusOK,
 		in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
 		serve: func(r Request, body []byte) (any, error) {
 			var in In
@@ -114,7 +122,7 @@ func At[In, Out any](method, path, name, summary string, f func(Request, In) (Ou
 
 // Raw makes a route of a handler whose answer is of another type than JSON.
 func Raw(method, path, name, summary, media string, h http.Handler) Route {
-	return Route{Method: method, Path: path, Name: name, Summary: summary, in: noBody, out: noBody, raw: h, media: media}
+	return Route{method: method, path: path, name: name, summary: summary, status: http.StatusOK, in: noBody, out: noBody, raw: h, media: media}
 }
 
 var noBody = reflect.TypeFor[None]()
@@ -125,7 +133,7 @@ func New(cfg Config, routes ...Route) (http.Handler, error) {
 	cfg.Guard.Refuse = s.refuse
 	for i := range routes {
 		if err := routes[i].describe(cfg.Schemas); err != nil {
-			return nil, fmt.Errorf("api: %s %s: %w", routes[i].Method, routes[i].Path, err)
+			return nil, fmt.Errorf("api: %s %s: %w", routes[i].method, routes[i].path, err)
 		}
 	}
 	description, err := describe(cfg, routes)
@@ -135,10 +143,10 @@ func New(cfg Config, routes ...Route) (http.Handler, error) {
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		h := s.handler(r)
-		if !r.Open {
+		if !r.open {
 			h = cfg.Guard.Known(h)
 		}
-		mux.Handle(r.Method+" "+r.Path, h)
+		mux.Handle(r.method+" "+r.path, h)
 	}
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, description) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -152,11 +160,13 @@ type server struct{ cfg Config }
 // handler answers the requests of a route.
 func (s *server) handler(r Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		start := time.Now()
-		status := s.answer(w, req, r)
-		if s.cfg.Observe != nil {
-			s.cfg.Observe(r.Name, status, time.Since(start))
+		if s.cfg.Observe == nil {
+			s.answer(w, req, r)
+			return
 		}
+		start := s.cfg.Clock()
+		status := s.answer(w, req, r)
+		s.cfg.Observe(r.name, status, s.cfg.Clock().Sub(start))
 	})
 }
 
@@ -178,19 +188,16 @@ func (s *server) answer(w http.ResponseWriter, req *http.Request, r Route) (stat
 	if err != nil {
 		return s.fail(w, err)
 	}
-	if status = r.Status; status == 0 {
-		status = http.StatusOK
-	}
 	if r.out == noBody {
-		w.WriteHeader(status)
-		return status
+		w.WriteHeader(r.status)
+		return r.status
 	}
 	answer, err := marshal(out)
 	if err != nil {
 		return s.fail(w, err)
 	}
-	send(w, status, answer)
-	return status
+	send(w, r.status, answer)
+	return r.status
 }
 
 // decode reads one JSON value strictly.

@@ -43,10 +43,10 @@ type object = map[string]any
 func describe(cfg Config, routes []Route) ([]byte, error) {
 	paths := map[string]object{}
 	for _, r := range routes {
-		if paths[r.Path] == nil {
-			paths[r.Path] = object{}
+		if paths[r.path] == nil {
+			paths[r.path] = object{}
 		}
-		paths[r.Path][strings.ToLower(r.Method)] = r.operation()
+		paths[r.path][strings.ToLower(r.method)] = r.operation()
 	}
 	return marshal(object{
 		"openapi":  "3.1.0",
@@ -70,28 +70,24 @@ func (r Route) operation() object {
 		success["content"] = content(r.outside)
 	}
 	parameters := []object{}
-	for _, m := range placeholder.FindAllStringSubmatch(r.Path, -1) {
+	for _, m := range placeholder.FindAllStringSubmatch(r.path, -1) {
 		parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
 	}
-	for _, p := range r.Query {
+	for _, p := range r.query {
 		s := object{"type": p.Type}
 		if p.Type == "integer" {
 			s["minimum"] = 0
 		}
 		parameters = append(parameters, object{"name": p.Name, "in": "query", "description": p.Summary, "schema": s})
 	}
-	status := r.Status
-	if status == 0 {
-		status = 200
-	}
-	o := object{"operationId": r.Name, "summary": r.Summary, "parameters": parameters, "responses": object{
-		fmt.Sprint(status): success,
-		"default":          object{"description": "An error", "content": content(json.RawMessage(failed))},
+	o := object{"operationId": r.name, "summary": r.summary, "parameters": parameters, "responses": object{
+		fmt.Sprint(r.status): success,
+		"default":            object{"description": "An error", "content": content(json.RawMessage(failed))},
 	}}
 	if r.inside != nil {
 		o["requestBody"] = object{"required": true, "content": content(r.inside)}
 	}
-	if r.Open {
+	if r.open {
 		o["security"] = []object{}
 	}
 	return o

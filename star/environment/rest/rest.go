@@ -18,188 +18,71 @@
 package rest
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
+	"reflect"
+	"time"
 
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/mars-rec/mars/internal/api"
 	"github.com/mars-rec/mars/internal/guard"
-	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/star/environment"
 )
 
 // New returns the handler that serves e.
 func New(e *environment.Environment, access environment.Access) (http.Handler, error) {
-	g := guard.Config{Token: access.Token, Hosts: access.Hosts, Limit: access.Limit, Refuse: refuse}
-	routes, err := (&service{e}).routes()
+	schemas, err := schemas()
 	if err != nil {
 		return nil, fmt.Errorf("rest: %w", err)
 	}
-	description, err := describe(routes, e)
+	return api.New(api.Config{
+		Title:       "mars environment",
+		Description: fmt.Sprintf("Tools as of each task's moment, and the reward of an answer. A session that is idle for %s is gone.", e.Idle()),
+		Guard:       guard.Config{Token: access.Token, Hosts: access.Hosts, Limit: access.Limit},
+		Schemas:     schemas,
+		Fail:        failure,
+	}, (&service{e}).routes()...)
+}
+
+// schemas are those of types that JSON reads in more than one way.
+func schemas() (map[reflect.Type]*jsonschema.Schema, error) {
+	known := map[reflect.Type]*jsonschema.Schema{
+		reflect.TypeFor[json.RawMessage](): {Type: "object", Description: "a JSON Schema"},
+		reflect.TypeFor[arguments]():       {Types: []string{"object", "string"}},
+	}
+	message, err := jsonschema.For[turn](&jsonschema.ForOptions{TypeSchemas: known})
 	if err != nil {
-		return nil, fmt.Errorf("rest: description: %w", err)
+		return nil, err
 	}
-	mux := http.NewServeMux()
-	for _, r := range routes {
-		h := http.Handler(r)
-		if !r.open {
-			h = g.Known(h)
-		}
-		mux.Handle(r.method+" "+r.path, h)
-	}
-	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, description) })
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, &failure{http.StatusNotFound, "not_found", fmt.Sprintf("there is no %s %s: /openapi.json lists what there is", r.Method, r.URL.Path)})
-	})
-	return g.Local(mux), nil
+	message.AdditionalProperties = nil // what trainers add is passed over
+	message.Properties["content"].Type, message.Properties["content"].Types = "", []string{"string", "null"}
+	message.Required = []string{"role"}
+	known[reflect.TypeFor[turn]()] = message
+	return known, nil
 }
 
-// request is what a route gets of an HTTP request.
-type request struct {
-	context.Context
-	path  func(name string) string // a part of the path
-	query func(name string) string
-}
-
-// route is one line of the table.
-type route struct {
-	method, path  string
-	name, summary string
-	query         []parameter
-	open          bool // whether it is served without the token
-	in, out       json.RawMessage
-	status        int // of success
-	serve         func(request, []byte) (any, error)
-}
-
-type parameter struct{ name, summary string }
-
-// at makes a route of a function from a body to an answer. A body or an answer
-// of type none is left out.
-func at[In, Out any](method, path, name, summary string, f func(request, In) (Out, error)) (route, error) {
-	r := route{method: method, path: path, name: name, summary: summary, status: http.StatusOK}
-	var err error
-	if r.in, err = schema[In](); err != nil {
-		return r, fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if r.out, err = schema[Out](); err != nil {
-		return r, fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	r.serve = func(req request, body []byte) (any, error) {
-		var in In
-		if r.in != nil {
-			if err := decode(body, &in); err != nil {
-				return nil, invalid("the body of %s %s: %v", method, path, err)
-			}
-		}
-		return f(req, in)
-	}
-	return r, nil
-}
-
-// none is a body that is not there.
-type none struct{}
-
-// decode reads one JSON value strictly.
-func decode(body []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more after the JSON object")
-	}
-	return nil
-}
-
-func (r route) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	var body bytes.Buffer
-	if r.in != nil {
-		if media, _, err := mime.ParseMediaType(req.Header.Get("Content-Type")); err != nil || media != "application/json" {
-			fail(w, &failure{http.StatusUnsupportedMediaType, "content_type", "the content type is not application/json"})
-			return
-		}
-		if _, err := body.ReadFrom(req.Body); err != nil {
-			fail(w, err)
-			return
-		}
-	}
-	out, err := r.serve(request{req.Context(), req.PathValue, req.URL.Query().Get}, body.Bytes())
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	if r.out == nil {
-		w.WriteHeader(r.status)
-		return
-	}
-	answer, err := message.Marshal(out)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	send(w, r.status, answer)
-}
-
-func send(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // a client that is gone hears nothing
-}
-
-// failure is an error with its status.
-type failure struct {
-	status  int
-	kind    string
-	message string
-}
-
-func (f *failure) Error() string { return f.message }
-
-func invalid(format string, args ...any) error {
-	return &failure{http.StatusBadRequest, "invalid_request", fmt.Sprintf(format, args...)}
-}
-
-func refuse(w http.ResponseWriter, status int, reason string) {
-	kind := "forbidden"
-	if status == http.StatusUnauthorized {
-		kind = "token"
-	}
-	fail(w, &failure{status, kind, reason})
-}
-
-// fail answers with an error.
-func fail(w http.ResponseWriter, err error) {
-	f := &failure{http.StatusInternalServerError, "failure", err.Error()}
-	var known *failure
-	var long *http.MaxBytesError
+// failure is what clients are told of an error of the environment, nil for one
+// that is not its own. Causes that they must not hear are left out already.
+func failure(err error) *api.Failure {
+	f := &api.Failure{Message: err.Error()}
 	switch {
-	case errors.As(err, &known):
-		f = known
-	case errors.As(err, &long):
-		f = &failure{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the request is longer than %d bytes", long.Limit)}
 	case errors.Is(err, environment.ErrNoSession):
-		f.status, f.kind = http.StatusNotFound, "no_session"
+		f.Status, f.Kind = http.StatusNotFound, "no_session"
 	case errors.Is(err, environment.ErrNoTask):
-		f.status, f.kind = http.StatusNotFound, "no_task"
+		f.Status, f.Kind = http.StatusNotFound, "no_task"
 	case errors.Is(err, environment.ErrEnded):
-		f.status, f.kind = http.StatusConflict, "ended"
+		f.Status, f.Kind = http.StatusConflict, "ended"
 	case errors.Is(err, environment.ErrBegun), errors.Is(err, environment.ErrNotBegun):
-		f.status, f.kind = http.StatusConflict, "conflict"
+		f.Status, f.Kind = http.StatusConflict, "conflict"
 	case errors.Is(err, environment.ErrSpent):
-		f.status, f.kind = http.StatusRequestEntityTooLarge, "spent"
+		f.Status, f.Kind = http.StatusRequestEntityTooLarge, "spent"
 	case errors.Is(err, environment.ErrFull):
-		f.status, f.kind = http.StatusServiceUnavailable, "full"
-		w.Header().Set("Retry-After", "5")
+		f.Status, f.Kind, f.After = http.StatusServiceUnavailable, "full", 5*time.Second
+	default:
+		return nil
 	}
-	body, err := message.Marshal(map[string]any{"error": map[string]string{"kind": f.kind, "message": f.message}})
-	if err != nil {
-		body = []byte(`{"error":{"kind":"failure","message":"the error has no JSON form"}}`)
-	}
-	send(w, f.status, body)
+	return f
 }

@@ -2,11 +2,11 @@ package rest
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 
+	"github.com/mars-rec/mars/internal/api"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/star/environment"
 	"github.com/mars-rec/mars/tasks"
@@ -91,25 +91,21 @@ type health struct {
 }
 
 // routes is the table.
-func (s *service) routes() ([]route, error) {
-	var all []route
-	var failed error
-	add := func(r route, err error) *route {
-		all, failed = append(all, r), errors.Join(failed, err)
-		return &all[len(all)-1]
+func (s *service) routes() []api.Route {
+	return []api.Route{
+		api.At("GET", "/health", "health", "Say that the server is up", func(api.Request, api.None) (health, error) { return health{"ok"}, nil }).Public(),
+		api.At("GET", "/v1/tools", "tools", "What the student is told of the tools", s.tools),
+		api.At("GET", "/v1/reward", "reward", "What answers are judged by", s.reward),
+		api.At("GET", "/v1/tasks", "tasks", "The tasks", s.tasks).Taking(
+			api.Parameter{Name: "offset", Summary: "place of the first task, from 0", Type: "integer"},
+			api.Parameter{Name: "limit", Summary: "how many; 100 if not given, 1000 at most", Type: "integer"}),
+		api.At("POST", "/v1/sessions", "begin", "Begin a session on a task: its prompt and tools", s.begin).Giving(http.StatusCreated),
+		api.At("GET", "/v1/sessions/{id}", "state", "How far a session is", s.state),
+		api.At("POST", "/v1/sessions/{id}/call", "call", "Call one tool", s.call),
+		api.At("POST", "/v1/sessions/{id}/step", "step", "Take a whole message of the student's: make its calls, or end with it", s.step),
+		api.At("POST", "/v1/sessions/{id}/answer", "answer", "End the session: the reward", s.answer),
+		api.At("DELETE", "/v1/sessions/{id}", "end", "Forget a session", s.forget).Giving(http.StatusNoContent),
 	}
-	add(at("GET", "/health", "health", "Say that the server is up", func(request, none) (health, error) { return health{"ok"}, nil })).open = true
-	add(at("GET", "/v1/tools", "tools", "What the student is told of the tools", s.tools))
-	add(at("GET", "/v1/reward", "reward", "What answers are judged by", s.reward))
-	add(at("GET", "/v1/tasks", "tasks", "The tasks", s.tasks)).query =
-		[]parameter{{"offset", "place of the first task, from 0"}, {"limit", "how many; 100 if not given, 1000 at most"}}
-	add(at("POST", "/v1/sessions", "begin", "Begin a session on a task: its prompt and tools", s.begin)).status = http.StatusCreated
-	add(at("GET", "/v1/sessions/{id}", "state", "How far a session is", s.state))
-	add(at("POST", "/v1/sessions/{id}/call", "call", "Call one tool", s.call))
-	add(at("POST", "/v1/sessions/{id}/step", "step", "Take a whole message of the student's: make its calls, or end with it", s.step))
-	add(at("POST", "/v1/sessions/{id}/answer", "answer", "End the session: the reward", s.answer))
-	add(at("DELETE", "/v1/sessions/{id}", "end", "Forget a session", s.forget)).status = http.StatusNoContent
-	return all, failed
 }
 
 func (s *service) specs() []tool {
@@ -120,26 +116,26 @@ func (s *service) specs() []tool {
 	return list
 }
 
-func (s *service) tools(request, none) (toolList, error) { return toolList{s.specs()}, nil }
+func (s *service) tools(api.Request, api.None) (toolList, error) { return toolList{s.specs()}, nil }
 
-func (s *service) reward(request, none) (rewarded, error) {
+func (s *service) reward(api.Request, api.None) (rewarded, error) {
 	r, ok := s.Reward()
 	if !ok {
-		return rewarded{}, &failure{http.StatusNotFound, "no_reward", "there is no gold: answers get no reward"}
+		return rewarded{}, &api.Failure{Status: http.StatusNotFound, Kind: "no_reward", Message: "there is no gold: answers get no reward"}
 	}
 	out := rewarded{Name: r.Name, Version: r.Version}
 	return out, json.Unmarshal(r.Recipe, &out.Parts)
 }
 
-func (s *service) tasks(r request, _ none) (taskList, error) {
+func (s *service) tasks(r api.Request, _ api.None) (taskList, error) {
 	number := func(name string, otherwise, most int) (int, error) {
-		text := r.query(name)
+		text := r.Query.Get(name)
 		if text == "" {
 			return otherwise, nil
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 || n > most {
-			return 0, invalid("%s is %q: want a number from 0 to %d", name, text, most)
+			return 0, api.Invalid("%s is %q: want a number from 0 to %d", name, text, most)
 		}
 		return n, nil
 	}
@@ -152,13 +148,13 @@ func (s *service) tasks(r request, _ none) (taskList, error) {
 	return taskList{len(all), slices.Concat([]tasks.Task{}, all[offset:min(len(all), offset+limit)])}, err
 }
 
-func (s *service) begin(r request, w wanted) (begun, error) {
+func (s *service) begin(r api.Request, w wanted) (begun, error) {
 	all := s.Tasks()
 	switch {
 	case (w.Task == "") == (w.Index == nil):
-		return begun{}, invalid("want task or index, one of the two")
+		return begun{}, api.Invalid("want task or index, one of the two")
 	case w.Index != nil && (*w.Index < 0 || *w.Index >= len(all)):
-		return begun{}, invalid("index is %d: there are %d tasks, from 0", *w.Index, len(all))
+		return begun{}, api.Invalid("index is %d: there are %d tasks, from 0", *w.Index, len(all))
 	case w.Index != nil:
 		w.Task = all[*w.Index].ID
 	}
@@ -170,8 +166,8 @@ func (s *service) begin(r request, w wanted) (begun, error) {
 	return begun{session.ID(), task, theirs(prompt), s.specs(), int(s.Idle().Seconds())}, err
 }
 
-func (s *service) state(r request, _ none) (state, error) {
-	session, err := s.Session(r.path("id"))
+func (s *service) state(r api.Request, _ api.None) (state, error) {
+	session, err := s.Session(r.Path("id"))
 	if err != nil {
 		return state{}, err
 	}
@@ -186,8 +182,8 @@ func (s *service) state(r request, _ none) (state, error) {
 	return out, nil
 }
 
-func (s *service) call(r request, a asked) (answered, error) {
-	session, err := s.Session(r.path("id"))
+func (s *service) call(r api.Request, a asked) (answered, error) {
+	session, err := s.Session(r.Path("id"))
 	if err != nil {
 		return answered{}, err
 	}
@@ -195,13 +191,13 @@ func (s *service) call(r request, a asked) (answered, error) {
 	return answered{content}, err
 }
 
-func (s *service) step(r request, m stepped) (heard, error) {
-	session, err := s.Session(r.path("id"))
+func (s *service) step(r api.Request, m stepped) (heard, error) {
+	session, err := s.Session(r.Path("id"))
 	if err != nil {
 		return heard{}, err
 	}
 	if m.Message.Role != model.Assistant {
-		return heard{}, invalid("the message is of role %q: want assistant", m.Message.Role)
+		return heard{}, api.Invalid("the message is of role %q: want assistant", m.Message.Role)
 	}
 	answers, o, err := session.Step(r, ours([]turn{m.Message})[0])
 	if err != nil {
@@ -214,15 +210,15 @@ func (s *service) step(r request, m stepped) (heard, error) {
 	return out, nil
 }
 
-func (s *service) answer(r request, a said) (outcome, error) {
-	session, err := s.Session(r.path("id"))
+func (s *service) answer(r api.Request, a said) (outcome, error) {
+	session, err := s.Session(r.Path("id"))
 	if err != nil {
 		return outcome{}, err
 	}
 	var o environment.Outcome
 	switch {
 	case (a.Text == nil) == (a.Messages == nil):
-		return outcome{}, invalid("want text or messages, one of the two")
+		return outcome{}, api.Invalid("want text or messages, one of the two")
 	case a.Text != nil:
 		o, err = session.Answer(*a.Text)
 	default:
@@ -243,10 +239,10 @@ func (s *service) told(o environment.Outcome) outcome {
 	return out
 }
 
-func (s *service) forget(r request, _ none) (none, error) {
-	if _, err := s.Session(r.path("id")); err != nil {
-		return none{}, err
+func (s *service) forget(r api.Request, _ api.None) (api.None, error) {
+	if _, err := s.Session(r.Path("id")); err != nil {
+		return api.None{}, err
 	}
-	s.End(r.path("id"))
-	return none{}, nil
+	s.End(r.Path("id"))
+	return api.None{}, nil
 }
