@@ -101,7 +101,7 @@ def check_trl_grpo(args) -> str:
 
     said = {r["run"]: r["messages"][2:] for r in lines("trl-sft")}
     done = [r for r in rows if r["task_id"] in said]
-    rewards = mars_reward([said[r["task_id"]] for r in done], [r["ground_truth"] for r in done], [r["candidates"] for r in done])
+    rewards = mars_reward([said[r["task_id"]] for r in done], [r["ground_truth"] for r in done], [r["candidates"] for r in done], prompts=[r["prompt"] for r in done])
     if not done or set(rewards) != {2.0}:
         raise AssertionError(f"rewards {sorted(set(rewards))} of runs that rank the right item first")
     for r in rows:
@@ -256,16 +256,16 @@ def check_openai(args) -> str:
 
 def check_text(args) -> str:
     sys.path.insert(0, str(ROWS / "trl-grpo"))
-    from reward import ranking
+    import reward
 
     for row, want in zip(lines("text"), lines("trl-sft"), strict=True):
         got = "".join(row["text"][a:b] for a, b in row["trained"])
         same(got.replace("<tool_call>", "<tool_call>\n").replace("</tool_call>", "\n</tool_call>"),
              written(want["messages"], "").replace("<|im_end|>", ""), row["run"])
-        labels = [f"c{i + 1:02d}" for i in range(len(row["candidates"]))]
-        if ranking(row["text"][row["trained"][0][0] :], labels) is None:
+        said = reward.conversation(row["text"][row["trained"][0][0] :])
+        if reward.parts(said, row["candidates"][0], row["candidates"], which=[])["format"] != 1:
             raise AssertionError(f"{row['run']}: reward.py does not take its form")
-    return f"{len(lines('text'))} rows: the spans are what the assistant wrote"
+    return f"{len(lines('text'))} rows: the spans are what the assistant wrote, and reward.py reads them"
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ import (
 // exporting is what `mars export` is asked for.
 type exporting struct {
 	path, gold, consumer, out string
+	reward                    string
 	as                        string
 	shard                     int
 	all, final                bool
@@ -60,6 +61,7 @@ will; with --max-length those that it would cut are left out, and counted.`),
 		Example: `  mars export run.db --gold gold.jsonl --for trl-sft --out sft
   mars export run.db --gold gold.jsonl --for trl-sft --all --out everything
   mars export run.db --gold gold.jsonl --for trl-grpo --all --out grpo
+  mars export run.db --gold gold.jsonl --for verl-rl --all --reward reward.yaml --out verl
   mars export run.db --gold gold.jsonl --as parquet --shard-rows 10000 --out shards
   mars export run.db --gold gold.jsonl --tokenizer tokenizer.json --max-length 24576 --out sft`,
 		Args: exactly("RUN.DB"),
@@ -73,6 +75,9 @@ will; with --max-length those that it would cut are left out, and counted.`),
 			formats := export.Formats(e.consumer)
 			if e.as != "" && !slices.Contains(formats, export.Format(e.as)) {
 				return usagef("--as is %q: %s reads %s", e.as, e.consumer, joined(formats))
+			}
+			if e.reward != "" && e.consumer != export.TRLGRPO && e.consumer != export.VerlRL {
+				return usagef("--reward is for %s and %s, which have a reward.py", export.TRLGRPO, export.VerlRL)
 			}
 			if e.shard < 0 {
 				return usagef("--shard-rows is %d: want 0, for one file, or more", e.shard)
@@ -92,6 +97,7 @@ will; with --max-length those that it would cut are left out, and counted.`),
 	f := c.Flags()
 	f.StringVar(&e.gold, "gold", "", "what the users really took, made by mars tasks")
 	f.StringVar(&e.consumer, "for", export.TRLSFT, "consumer: "+strings.Join(export.Names(), ", "))
+	f.StringVar(&e.reward, "reward", "", "YAML file of a reward, as mars score reads it, for the reward.py beside rows for reinforcement learning; the paper's if not given")
 	f.StringVar(&e.out, "out", "", "directory to write")
 	f.StringVar(&e.as, "as", "", "format of the rows, jsonl or parquet (default: what the consumer usually reads)")
 	f.IntVar(&e.shard, "shard-rows", 0, "most rows in one file; 0 writes one file")
@@ -128,8 +134,13 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 		filters = append(filters, export.GoldFirst()) // before what takes longer
 	}
 	filters = append(filters, export.WellFormed())
+	by, err := composition(e.reward)
+	if err != nil {
+		return m, err
+	}
 	cfg := export.Config{
-		Tools: toolSpecs(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final},
+		Reward: by,
+		Tools:  toolSpecs(setup.Team), Roles: roleNames(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final},
 		Template: tpl, Tokenizer: tk, MaxLength: e.count.max,
 		As: export.Format(e.as), ShardRows: e.shard,
 	}

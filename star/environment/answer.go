@@ -166,12 +166,3 @@ func (e *Environment) weighs(part string) bool {
 	}
 	return e.cfg.Reward.Weighs(part)
 }
-
-// rewardOf says what a composition is; nil is the paper's reward.
-func rewardOf(c *reward.Composition) (Reward, error) {
-	if c == nil {
-		return Reward{reward.PaperName, reward.PaperVersion, json.RawMessage(`{"format":{"weight":1},"outcome":{"weight":1}}`)}, nil
-	}
-	recipe, err := c.Recipe()
-	return Reward{c.Name, c.Version, recipe}, err
-}

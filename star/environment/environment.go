@@ -30,7 +30,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -108,7 +107,7 @@ type Environment struct {
 	specs []model.ToolSpec
 	told  string // what every student is told first
 	// reward is what answers are judged by.
-	reward Reward
+	reward reward.Description
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -150,7 +149,7 @@ func New(cfg Config) (*Environment, error) {
 		e.specs = append(e.specs, t.ToolSpec)
 	}
 	var err error
-	if e.reward, err = rewardOf(cfg.Reward); err != nil {
+	if e.reward, err = reward.Describe(cfg.Reward); err != nil {
 		return nil, err
 	}
 	opening, err := trajectories.Opening(tasks.Task{}, nil)
@@ -177,14 +176,8 @@ func (e *Environment) Tools() []model.ToolSpec { return e.specs }
 // Idle is the time after which a session that is not used is gone.
 func (e *Environment) Idle() time.Duration { return e.cfg.Idle }
 
-// Reward is what answers are judged by.
-type Reward struct {
-	Name, Version string          // under which mars score keeps the same numbers
-	Recipe        json.RawMessage // the parts by name, each with its weight and settings
-}
-
 // Reward says what answers are judged by, and false where there is no gold.
-func (e *Environment) Reward() (Reward, bool) { return e.reward, e.cfg.Gold != nil }
+func (e *Environment) Reward() (reward.Description, bool) { return e.reward, e.cfg.Gold != nil }
 
 // Scores reports whether answers are rewarded.
 func (e *Environment) Scores() bool { return e.cfg.Gold != nil }

@@ -8,19 +8,33 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/trajectories/mask"
+	"github.com/mars-rec/mars/trajectories/reward"
 )
 
 //go:embed configs
 var configs embed.FS
+
+// rewardFile is a reward in Python, which more than one consumer has.
+const rewardFile = "reward.py"
 
 // besides is what the templates of the files beside the rows are filled with.
 type besides struct {
 	Manifest
 	Rows  string   // a pattern for the files of the rows
 	Tools []string // each a JSON object, as chat templates print it
+	// Reward is what reward.py computes; Roles are those that it knows, as JSON.
+	Reward described
+	Roles  string
 	// Max is the length in tokens that no row exceeds; 0, if nobody counted.
 	Max int
+}
+
+// described is a reward as reward.py has it.
+type described struct {
+	reward.Description
+	Paper, Parts string // versions of what it computes
 }
 
 // writeBeside writes what a consumer trains with: the same rows give the same
@@ -40,11 +54,15 @@ func (m *Manifest) writeBeside(dir string, c consumer, b *bench) error {
 		}
 		fill.Tools = append(fill.Tools, text)
 	}
+	if err := fill.judge(b.cfg); err != nil {
+		return err
+	}
 	m.Beside = []File{}
 	for _, name := range c.beside {
 		from := "configs/" + c.name + "/" + name
-		if name == "reward.py" {
+		if name == rewardFile {
 			from = "configs/" + name
+			m.Reward = &Judge{fill.Reward.Name, fill.Reward.Version}
 		}
 		form, err := configs.ReadFile(from)
 		if err != nil {
@@ -59,6 +77,24 @@ func (m *Manifest) writeBeside(dir string, c consumer, b *bench) error {
 			return fmt.Errorf("export: %s: %w", name, err)
 		}
 		m.Beside = append(m.Beside, f)
+	}
+	return nil
+}
+
+// judge fills in what is to be known of the reward.
+func (b *besides) judge(cfg Config) error {
+	d, err := reward.Describe(cfg.Reward)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	b.Reward = described{d, reward.PaperVersion, reward.PartsVersion}
+	b.Roles = "None"
+	if cfg.Roles != nil {
+		roles, err := message.Marshal(cfg.Roles)
+		if err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+		b.Roles = string(roles)
 	}
 	return nil
 }

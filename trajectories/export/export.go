@@ -50,6 +50,11 @@ type Config struct {
 	// Tools are the tools that the student will have, in the order in which it
 	// is told of them.
 	Tools []model.ToolSpec
+	// Roles are those that a plan may give work to, for the reward that stands
+	// beside rows for reinforcement learning; nil: any.
+	Roles []string
+	// Reward is that reward; nil: the paper's.
+	Reward *reward.Composition
 	// Linear says how a run is told.
 	Linear trajectories.Linear
 	// Template is the chat template that the student is trained with; the zero

@@ -33,12 +33,19 @@ type Manifest struct {
 	Schema  string  `json:"schema"`                      // hash of the columns and their types, as parquet tells them
 	Filters []Count `json:"filters"`
 	Source  Source  `json:"source"`
-	Prompt  string  `json:"prompt"` // hash of the template of system and user message: serve the student with the same
-	Tools   string  `json:"tools"`  // hash of the tools' schemas as they are printed
+	Prompt  string  `json:"prompt"`           // hash of the template of system and user message: serve the student with the same
+	Tools   string  `json:"tools"`            // hash of the tools' schemas as they are printed
+	Reward  *Judge  `json:"reward,omitempty"` // that reward.py computes, where it stands beside the rows
 	// Template is the chat template that the rows are rendered with in training:
 	// serve the student with the same.
 	Template mask.Template `json:"template"`
 	Tokens   *Tokens       `json:"tokens,omitempty"` // where a tokenizer counted them
+}
+
+// Judge names a reward, as scores are kept under it.
+type Judge struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 // File is a file of an export directory.

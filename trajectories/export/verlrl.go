@@ -41,7 +41,9 @@ type createKwargs struct {
 //	 "extra_info":{"split":"train","index":0,"need_tools_kwargs":true,"candidates":["i7",...],
 //	   "tools_kwargs":{"item_cf":{"create_kwargs":{"user_id":"u7","task_id":"classic-u7"}}, ...}}}
 //
-// The ground truth is one item: verl's rewards take a string.
+// The ground truth is one item: verl's rewards take a string. Where the reward
+// weighs what is grounded, extra_info has the prompt too: verl does not tell it
+// to rewards.
 func verlRL() consumer {
 	return consumer{VerlRL, []Format{Parquet}, func(s *sheet) (any, error) {
 		row, tools := verlRLType(s.cfg)
@@ -68,10 +70,13 @@ func verlRL() consumer {
 				extra.Field(i).Set(reflect.ValueOf(v))
 			}
 			extra.Field(4).Set(kwargs)
+			if toldOf(s.cfg) {
+				extra.Field(5).Set(reflect.ValueOf(prompt))
+			}
 			return out.Interface(), nil
 		}
 		return reflect.New(row).Elem().Interface(), nil
-	}, []string{"grpo.sh", "tools.yaml", "mars_tools.py", "reward.py"}}
+	}, []string{"grpo.sh", "tools.yaml", "mars_tools.py", rewardFile}}
 }
 
 // verlRLType is verlRLRow with the types that depend on the tools: verl looks
@@ -87,13 +92,17 @@ func verlRLType(cfg Config) (row, tools reflect.Type) {
 		fields = append(fields, field(i, spec.Name, "", reflect.TypeFor[toolKwargs]()))
 	}
 	tools = reflect.StructOf(fields)
-	extra := reflect.StructOf([]reflect.StructField{
+	about := []reflect.StructField{
 		field(0, "split", "", reflect.TypeFor[string]()),
 		field(1, "index", "", reflect.TypeFor[int]()),
 		field(2, "need_tools_kwargs", "", reflect.TypeFor[bool]()),
 		field(3, "candidates", ",list", reflect.TypeFor[[]string]()),
 		field(4, "tools_kwargs", "", tools),
-	})
+	}
+	if toldOf(cfg) {
+		about = append(about, field(5, "prompt", ",list", reflect.TypeFor[[]promptMessage]()))
+	}
+	extra := reflect.StructOf(about)
 	known := reflect.TypeFor[verlRLRow]()
 	fields = nil
 	for i := range known.NumField() {
@@ -102,3 +111,6 @@ func verlRLType(cfg Config) (row, tools reflect.Type) {
 	fields[5].Type = extra
 	return reflect.StructOf(fields), tools
 }
+
+// toldOf reports whether the reward asks what the student was told.
+func toldOf(cfg Config) bool { return cfg.Reward != nil && cfg.Reward.Weighs("grounded") }

@@ -22,8 +22,9 @@ import (
 	"github.com/mars-rec/mars/trajectories"
 )
 
-// partsVersion changes whenever the same conversation could get another part.
-const partsVersion = "2"
+// PartsVersion changes whenever the same conversation could get another part
+// than before, format and outcome apart: they are under [PaperVersion].
+const PartsVersion = "2"
 
 // Defaults of what a part can be told.
 const (
@@ -99,11 +100,11 @@ func Compose(r io.Reader) (*Composition, error) {
 	if err := c.parts.check(); err != nil {
 		return nil, fmt.Errorf("reward: %w", err)
 	}
-	canonical, err := c.Recipe()
+	canonical, err := message.Marshal(c.parts)
 	if err != nil {
 		return nil, fmt.Errorf("reward: %w", err)
 	}
-	c.Version = fmt.Sprintf("%s-%.6x", partsVersion, sha256.Sum256(canonical))
+	c.Version = fmt.Sprintf("%s-%.6x", PartsVersion, sha256.Sum256(canonical))
 	return c, nil
 }
 
@@ -159,9 +160,22 @@ func (r *recipe) weights() []weighted {
 	return all
 }
 
-// Recipe is what the value is made of, as JSON: the parts by name, each with its
-// weight and settings, {"format":{"weight":1},"ndcg":{"weight":0.5,"at":10}}.
-func (c *Composition) Recipe() (json.RawMessage, error) { return message.Marshal(c.parts) }
+// Description says what a reward is.
+type Description struct {
+	Name, Version string // under which its scores are kept
+	// Recipe is the parts by name, each with its weight and settings, as JSON:
+	// {"format":{"weight":1},"ndcg":{"weight":0.5,"at":10}}.
+	Recipe json.RawMessage
+}
+
+// Describe describes a composition; nil stands for the paper's reward.
+func Describe(c *Composition) (Description, error) {
+	if c == nil {
+		return Description{PaperName, PaperVersion, json.RawMessage(`{"format":{"weight":1},"outcome":{"weight":1}}`)}, nil
+	}
+	recipe, err := message.Marshal(c.parts)
+	return Description{c.Name, c.Version, recipe}, err
+}
 
 // Weighs reports whether the part of that name is in the value.
 func (c *Composition) Weighs(part string) bool {

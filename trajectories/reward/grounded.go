@@ -61,7 +61,7 @@ func Grounded(messages []model.Message) (share float64, loose []string) {
 			if b.Tag == "recommend" {
 				continue
 			}
-			for _, s := range statements(inside(b.Text)) {
+			for _, s := range statements(inside(b)) {
 				if seen[s.text] {
 					continue
 				}
@@ -80,12 +80,10 @@ func Grounded(messages []model.Message) (share float64, loose []string) {
 }
 
 // inside takes the tags off a block.
-func inside(block string) string {
-	_, block, _ = strings.Cut(block, ">")
-	if end := strings.LastIndex(block, "</"); end >= 0 {
-		block = block[:end]
-	}
-	return block
+func inside(b phase.Block) string {
+	text := strings.TrimPrefix(b.Text, "<"+b.Tag)
+	text = strings.TrimPrefix(strings.TrimPrefix(text, ` role="`+b.Role+`"`), ">")
+	return strings.TrimSuffix(text, "</"+b.Tag+">")
 }
 
 // statement is one thing that a text states.

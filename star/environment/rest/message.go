@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/mars-rec/mars/model"
 )
@@ -48,6 +49,20 @@ func (a *arguments) UnmarshalJSON(b []byte) error {
 	}
 	*a = arguments(text)
 	return nil
+}
+
+// numbered gives the calls of a conversation ids where they have none, so that
+// an answer can be told to be that of its call.
+func numbered(turns []turn) []turn {
+	n := 0
+	for _, t := range turns {
+		for i := range t.ToolCalls {
+			if n++; t.ToolCalls[i].ID == "" {
+				t.ToolCalls[i].ID = fmt.Sprintf("call_%d", n)
+			}
+		}
+	}
+	return turns
 }
 
 // ours puts messages into our words. Answers of tools that bear no id or name,

@@ -222,7 +222,7 @@ func (s *service) answer(r api.Request, a said) (outcome, error) {
 	case a.Text != nil:
 		o, err = session.Answer(*a.Text)
 	default:
-		o, err = session.Judge(ours(a.Messages))
+		o, err = session.Judge(ours(numbered(a.Messages)))
 	}
 	if err != nil {
 		return outcome{}, err
