@@ -9,6 +9,7 @@ import (
 
 	"github.com/mars-rec/mars/eval/fit"
 	"github.com/mars-rec/mars/eval/metric"
+	"github.com/mars-rec/mars/eval/stat"
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/graph/rank"
 )
@@ -111,13 +112,13 @@ func hits(t *testing.T, g *graph.Graph, cases []fit.Case, r rank.Ranker) []float
 	return values
 }
 
-func compare(t *testing.T, a, b []float64, cases []fit.Case) metric.Comparison {
+func compare(t *testing.T, a, b []float64, cases []fit.Case) stat.Comparison {
 	t.Helper()
 	var users []string
 	for _, c := range cases {
 		users = append(users, c.User)
 	}
-	c, err := metric.Compare(a, b, users, 5000, 42)
+	c, err := stat.Compare(a, b, users, stat.Config{Rounds: 5000, Seed: 42})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,12 @@
-// Package metric measures rankings in which one item is right, and compares two
-// systems on the same cases.
+// Package metric measures rankings in which one item is right: how well they
+// find it, and what they are like as lists.
 //
 //	rank of the gold item, from 1; 0 if it is missing
 //	   1  3  0  7 ...  one per case ──HitRate, NDCG, MRR──> one number per system
-//	   2  1  4  7 ...  another system, same cases
-//	                   └──Bootstrap, SignFlip──> difference, interval, p-value
+//
+//	ranking and candidates   [c a b] [a b c] ──Inspect──> a permutation? repeated, foreign?
+//	                                         ──Spearman──> does the given order show through?
+//	items that were put first, and how often ──Gini──> are they always the same?
 //
 // With one relevant item the ideal DCG is 1, so NDCG is the gain of its rank
 // (Järvelin and Kekäläinen 2002), MRR the mean of 1/rank (Voorhees 1999), and

@@ -3,6 +3,7 @@ package rank
 import (
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/mars-rec/mars/graph"
 )
@@ -14,6 +15,36 @@ type Request struct {
 	User  string
 	Items []string
 	Cut   *graph.Cut
+
+	known map[string][]float64 // signals by name; nil: nothing is remembered
+}
+
+// Sharing returns the request with a memory: rankers that are asked it one after
+// another compute a signal once. It is not for concurrent use.
+func (q Request) Sharing() Request {
+	q.known = map[string][]float64{}
+	return q
+}
+
+// signal returns a signal by its name, as [Score] does. The caller does not
+// change it.
+func (q Request) signal(name string, attributes Attributes) ([]float64, error) {
+	if scores, ok := q.known[name]; ok {
+		return scores, nil
+	}
+	scores, err := Score(name, q.Cut, q.User, q.Items, attributes)
+	if err == nil && q.known != nil {
+		q.known[name] = scores
+	}
+	return scores, err
+}
+
+// ofSignal is a ranker by a signal that needs no attributes.
+func ofSignal(name, signal string) Ranker {
+	return NewRanker(name, func(q Request) []float64 {
+		scores, _ := q.signal(signal, nil) // the signal is known: there is no error
+		return slices.Clone(scores)
+	})
 }
 
 // Ranker scores the items of a request, one number each, in their order; larger
@@ -67,21 +98,17 @@ func Identity() Ranker {
 
 // MostPopular ranks by degree.
 func MostPopular() Ranker {
-	return NewRanker("most popular", func(q Request) []float64 { return ScorePopularity(q.Cut, q.Items) })
+	return ofSignal("most popular", Popularity)
 }
 
 // ItemKNN ranks by Item-CF over the whole history, pruned to k=20.
 func ItemKNN() Ranker {
-	return NewRanker("item-knn k=20", func(q Request) []float64 {
-		return ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{})
-	})
+	return ofSignal("item-knn k=20", ItemCF)
 }
 
 // UserKNN ranks by User-CF.
 func UserKNN() Ranker {
-	return NewRanker("user-knn k=50", func(q Request) []float64 {
-		return ScoreUserCF(q.Cut, q.User, q.Items, graph.UserQuery{})
-	})
+	return ofSignal("user-knn k=50", UserCF)
 }
 
 // ItemCFAll ranks by Item-CF over the whole history, not pruned.
@@ -93,9 +120,7 @@ func ItemCFAll() Ranker {
 
 // ItemCFLastTen ranks by Item-CF over the last ten items of the history.
 func ItemCFLastTen() Ranker {
-	return NewRanker("item-cf last 10", func(q Request) []float64 {
-		return ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{Last: 10})
-	})
+	return ofSignal("item-cf last 10", ItemCFRecent)
 }
 
 // StandardSum ranks by the sum of the standard scores of Item-CF over the whole
@@ -103,12 +128,8 @@ func ItemCFLastTen() Ranker {
 func StandardSum() Ranker {
 	return NewRanker("standard sum", func(q Request) []float64 {
 		sum := make([]float64, len(q.Items))
-		for _, signal := range [][]float64{
-			ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{}),
-			ScoreItemCF(q.Cut, q.User, q.Items, ItemCFQuery{Last: 10}),
-			ScoreUserCF(q.Cut, q.User, q.Items, graph.UserQuery{}),
-			ScorePopularity(q.Cut, q.Items),
-		} {
+		for _, name := range []string{ItemCF, ItemCFRecent, UserCF, Popularity} {
+			signal, _ := q.signal(name, nil)
 			for k, z := range Standard(signal) {
 				sum[k] += z
 			}
@@ -125,7 +146,7 @@ func Fused(name string, w Weights, attributes Attributes) Ranker {
 		for _, s := range w.Signals() {
 			// An error means that the signal is unknown or needs attributes: then it
 			// has nothing to say.
-			if scores, err := Score(s, q.Cut, q.User, q.Items, attributes); err == nil {
+			if scores, err := q.signal(s, attributes); err == nil {
 				signals[s] = scores
 			}
 		}
