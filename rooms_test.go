@@ -79,8 +79,10 @@ var rooms = map[string]room{
 	"star/environment/ors":  {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 	"star/environment/mcp":  {may: []string{"internal/guard", "tools.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 
-	"eval":        {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
+	"eval":        {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "eval/stat", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/metric": {},
+	"eval/stat":   {},
+	"eval/report": {may: []string{"eval.", "eval/stat", "eval/metric", "eval/plot"}, never: []string{"agents", "orchestrator"}},
 	"eval/fit":    {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric"}, never: []string{"agents", "orchestrator", "model"}},
 }
 

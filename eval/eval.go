@@ -1,158 +1,150 @@
 // Package eval compares systems that rank on the same cases, strictly as of
 // each case's moment.
 //
-//	cases ──┬─ a run's rankings ──> rank of the gold item, per case ─┐
-//	        ├─ ItemKNN          ──> ...                              ├─> Report
-//	        └─ most popular     ──> ...                              ┘   means, and paired
-//	                                                                     differences to the first
+//	sets of cases (one protocol,      systems                       outcome of each case
+//	another seed each)                ─────────────                 ────────────────────
+//	 uniform, seed 42 ─┐              runs of a teacher ─┐          rank of the true item
+//	 uniform, seed 43 ─┴─ group       a student service ─┼─ Run ──> a permutation? the given
+//	 popular, seed 42 ─── group       a ranking file    ─┤          order? how popular? how
+//	                                  rankers, trained  ─┘          dear?
+//	                                  before each block                   │
+//	                                                             Results.Report ──> a table for each
+//	                                                             group and scenario: means, intervals,
+//	                                                             paired differences and what they carry
 //
-// A case that a system does not answer is a miss, and counted as one.
+// Nothing that answers sees the gold. A case that a system does not answer is a
+// miss, and counted as one. Of a ranking that names an item twice the first
+// place counts, and what is no candidate takes a place: the true item has the
+// rank at which it stands in the list, as in the published scoring of
+// AgentSociety (gt in pred[:n]).
+//
+// # Blocks
+//
+// What must be trained is trained on what happened before a moment and is asked
+// about tasks at or after it. The tasks, in the order of time, are divided into
+// blocks; for each the systems are trained anew as of its first task. A ranker
+// is thus at most a block older than the task, and never younger.
 package eval
 
 import (
 	"context"
 	"fmt"
-	"runtime"
+	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/mars-rec/mars/eval/metric"
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/graph/rank"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/gold"
 )
 
-// System is something that ranks. Rank returns item ids, best first; none where
-// the system has no answer. It never sees the gold. It is called concurrently.
+// Question is a task that a system is asked.
+type Question struct {
+	Task tasks.Task
+
+	request rank.Request // to the rankers, which share their work on it
+}
+
+// Answer is what a system says to a question.
+type Answer struct {
+	Ranking []string // item ids, best first; none: no answer
+	Expense *Expense // nil: unknown
+}
+
+// Expense is what an answer cost, as far as it is known.
+type Expense struct {
+	Seconds      *float64 `json:"seconds,omitempty"` // from question to answer
+	Calls        *int     `json:"calls,omitempty"`   // of models
+	InputTokens  *int     `json:"input_tokens,omitempty"`
+	OutputTokens *int     `json:"output_tokens,omitempty"`
+	Cost         *float64 `json:"cost,omitempty"` // in dollars
+}
+
+// System is something that ranks. Several of the same name are runs of one
+// system, with another seed each: it is measured by their mean, and how far they
+// lie apart is told beside it.
 type System struct {
 	Name string
-	Rank func(context.Context, tasks.Task) ([]string, error)
+	// Sets names the sets that it answers; nil: all. Of a group it answers all or
+	// none.
+	Sets []string
+	// Rank answers a question. It is called concurrently.
+	Rank func(context.Context, Question) (Answer, error)
+	// Train, if not nil, makes the Rank of a block of tasks from what happened
+	// before a moment.
+	Train func(ctx context.Context, before time.Time) (func(context.Context, Question) (Answer, error), error)
 }
 
-// Rankings is a system that has answered before: rankings by task id.
-func Rankings(name string, rankings map[string][]string) System {
-	return System{name, func(_ context.Context, t tasks.Task) ([]string, error) { return rankings[t.ID], nil }}
+func (s System) answers(set string) bool {
+	if s.Sets == nil {
+		return true
+	}
+	for _, name := range s.Sets {
+		if name == set {
+			return true
+		}
+	}
+	return false
 }
 
-// Control is a classical ranker over the graph, cut at each task's moment. Ties
-// break by item id, so they do not depend on the order of the candidates.
-func Control(r rank.Ranker, g *graph.Graph) System {
-	return System{r.Name(), func(_ context.Context, t tasks.Task) ([]string, error) {
-		scores := r.Score(rank.Request{ID: t.ID, User: t.User, Items: t.Candidates, Cut: g.At(t.AsOf)})
-		return rank.Order(t.Candidates, scores), nil
-	}}
+// Rankings is a system that has answered before: answers by task id.
+func Rankings(name string, answers map[string]Answer) System {
+	return System{Name: name, Rank: func(_ context.Context, q Question) (Answer, error) { return answers[q.Task.ID], nil }}
 }
 
 // Config says how systems are compared. The zero value works.
 type Config struct {
-	Rounds      int    // bootstrap samples and permutations; 0: 2,000
-	Seed        uint64 // of both
-	Concurrency int    // 0: one a core
+	// Graph is the data as of any moment. Without it nothing is known of
+	// popularity, and Full means nothing.
+	Graph *graph.Graph
+	// Full ranks all items that had an interaction before the task's moment and
+	// that the user did not have, instead of the candidates of the task.
+	Full    bool
+	Measure string // what is compared, one of Measures; "": mean_hr
+	Against string // the system that the others are compared with; "": the first
+	Pairs   bool   // compare any two instead
+	Rounds  int    // bootstrap samples and sign flips; 0: stat.DefaultRounds
+	Seed    uint64 // of both
+	Blocks  int    // of tasks, for what must be trained; 0: 8
+	Workers int    // 0: one a processor
+	// Progress, if not nil, is called when a case has been answered by so many
+	// systems, of total answers. It is called concurrently.
+	Progress func(answered, total int)
 }
 
-// Row is one system's result.
-type Row struct {
-	System string `json:"system"`
-	metric.Summary
-	// Against is the first system's mean HR at 1, 3, 5 minus this one's, over
-	// the same cases, clustered by user; nil for the first system.
-	Against *metric.Comparison `json:"against,omitempty"`
+// Control is a classical ranker over the graph, cut at each task's moment. Ties
+// break by item id, so they do not depend on the order of the candidates.
+func Control(r rank.Ranker) System {
+	return System{Name: r.Name(), Rank: func(_ context.Context, q Question) (Answer, error) { return q.ask(r), nil }}
 }
 
-// Report is the results of all systems on the same cases.
-type Report struct {
-	Cases     int            `json:"cases"`
-	Users     int            `json:"users"`
-	Scenarios map[string]int `json:"scenarios"`
-	Rows      []Row          `json:"systems"`
-	Ranks     []CaseRanks    `json:"-"`
-}
-
-// CaseRanks is the rank of one case's gold item under each system, in the
-// order of the rows; 0 is a miss.
-type CaseRanks struct {
-	Case  string
-	User  string
-	Ranks []int
-}
-
-// Run lets each system rank each case. The first system is the one that the
-// others are compared with.
-func Run(ctx context.Context, cases []gold.Case, systems []System, cfg Config) (Report, error) {
-	if len(cases) == 0 {
-		return Report{}, fmt.Errorf("eval: no cases")
-	}
-	report := Report{Cases: len(cases), Scenarios: map[string]int{}}
-	users := make([]string, len(cases))
-	seen := map[string]bool{}
-	for i, c := range cases {
-		users[i] = c.Task.User
-		seen[c.Task.User] = true
-		report.Scenarios[c.Task.Scenario]++
-	}
-	report.Users = len(seen)
-	ranks, err := rankAll(ctx, cases, systems, cfg)
-	if err != nil {
-		return Report{}, err
-	}
-	first := metric.Each(ranks[0], metric.MeanHit)
-	for s, system := range systems {
-		row := Row{System: system.Name, Summary: metric.Summarise(ranks[s])}
-		if s > 0 {
-			c, err := metric.Compare(first, metric.Each(ranks[s], metric.MeanHit), users, orDefault(cfg.Rounds, 2000), cfg.Seed)
-			if err != nil {
-				return Report{}, err
+// Trained is a ranker that is trained for each block of tasks, on g as of the
+// block's first. Ties break by item id.
+func Trained(name string, g *graph.Graph, train func(context.Context, *graph.Cut) (rank.Learned, error)) System {
+	return System{Name: name, Train: func(ctx context.Context, before time.Time) (func(context.Context, Question) (Answer, error), error) {
+		r, err := train(ctx, g.At(before))
+		if err != nil {
+			return nil, err
+		}
+		return func(_ context.Context, q Question) (Answer, error) {
+			if q.Task.AsOf.Before(r.Before()) {
+				return Answer{}, fmt.Errorf("%s was trained on what happened before %s: the task is as of %s",
+					name, r.Before().Format(time.RFC3339), q.Task.AsOf.Format(time.RFC3339))
 			}
-			row.Against = &c
-		}
-		report.Rows = append(report.Rows, row)
-	}
-	for i, c := range cases {
-		r := CaseRanks{Case: c.Task.ID, User: c.Task.User}
-		for s := range systems {
-			r.Ranks = append(r.Ranks, ranks[s][i])
-		}
-		report.Ranks = append(report.Ranks, r)
-	}
-	return report, nil
+			return q.ask(r), nil
+		}, nil
+	}}
 }
 
-// rankAll returns, by system, the rank of each case's gold item.
-func rankAll(ctx context.Context, cases []gold.Case, systems []System, cfg Config) ([][]int, error) {
-	ranks := make([][]int, len(systems))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(orDefault(cfg.Concurrency, runtime.GOMAXPROCS(0)))
-	for s, system := range systems {
-		ranks[s] = make([]int, len(cases))
-		for i, c := range cases {
-			group.Go(func() error {
-				ranking, err := system.Rank(ctx, c.Task)
-				if err != nil {
-					return fmt.Errorf("eval: %s on %s: %w", system.Name, c.Task.ID, err)
-				}
-				ranks[s][i] = best(ranking, c.Gold)
-				return ctx.Err()
-			})
-		}
-	}
-	return ranks, group.Wait()
+func (q Question) ask(r rank.Ranker) Answer {
+	return Answer{Ranking: rank.Order(q.request.Items, r.Score(q.request))}
 }
 
 // best returns the best rank of a gold item.
 func best(ranking []string, g gold.Gold) int {
-	at := metric.Missing
-	for _, item := range g.Items {
-		if r := metric.Rank(ranking, item); r != metric.Missing && (at == metric.Missing || r < at) {
-			at = r
+	for k, item := range ranking {
+		if g.Has(item) {
+			return k + 1
 		}
 	}
-	return at
-}
-
-func orDefault(n, d int) int {
-	if n == 0 {
-		return d
-	}
-	return n
+	return 0
 }

@@ -2,253 +2,166 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mars-rec/mars/eval"
-	"github.com/mars-rec/mars/graph/rank"
-	"github.com/mars-rec/mars/tasks"
-	"github.com/mars-rec/mars/tasks/datasets"
-	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/eval/report"
+	"github.com/mars-rec/mars/eval/stat"
 )
 
 // evaluation is what `mars eval` is asked for.
 type evaluation struct {
-	gold      string
-	data      string
-	weights   string
-	scenario  string
-	baselines bool
-}
-
-// evalReport is its answer: the report, and how the runs came to their rankings.
-type evalReport struct {
-	Runs []evalRun `json:"runs"`
-	eval.Report
-}
-
-type evalRun struct {
-	Store      string `json:"store"`
-	Model      string `json:"model"`
-	Unanswered int    `json:"unanswered"` // cases without a ranking: misses
+	gold, tasks []string
+	data        string
+	weights     string
+	scenario    string
+	out         string
+	force       bool
+	baselines   bool
+	controls    []string
+	prices      []string
+	cfg         eval.Config
 }
 
 func evalCommand(a *app) *cobra.Command {
 	var e evaluation
 	c := &cobra.Command{
-		Use:   "eval RUN.DB... --gold GOLD",
-		Short: "Measure runs against what the users really took",
+		Use:   "eval SYSTEM... --gold GOLD...",
+		Short: "Measure systems against what the users really took",
 		Long: strings.TrimSpace(`
-Measure the rankings of a run: hit rate at 1, 3 and 5 and their mean, NDCG and
-MRR. With --baselines the classical rankers rank the same tasks, each strictly
-as of its moment. The first run's mean hit rate is compared with that of the
-others and of the rankers, paired and clustered by user, with 95% intervals. A
-task of the first run that another did not answer, or failed at, is a miss.`),
+Measure systems on the same tasks, each strictly as of its moment: hit rates,
+NDCG, MRR, whether rankings are permutations, what they cost, coverage, popularity
+and position bias, for each scenario and in all. The first system is compared
+with the others, paired and clustered by user, with 95% intervals, corrected for
+all that are compared; a difference that the sample cannot tell from none is
+marked "?". A task that a system did not answer, or failed at, is a miss.
+
+A SYSTEM is [NAME=]SOURCE[@SET]. SOURCE is one of
+  run.db            a run store made by mars synth
+  rankings.jsonl    lines of {"id": TASK, "ranking": [ITEM, ...]}
+  http://HOST       a service that answers POST /v1/recommend
+Sources of the same NAME are runs of one system, with other seeds.
+
+--baselines adds the classical rankers, EASE and a matrix factorisation among
+them; what must be trained is trained on what happened before each block of
+tasks. --weights adds the fusion with fitted weights.
+
+With one --gold and a run, the tasks are those of the first run. With several,
+the tasks are those beside each gold file, or given by as many --tasks; sets
+that differ in their seed alone are shown as one, and the kinds of negatives
+side by side. SET, a task file's name without .jsonl, tells for which of them a
+ranking file is where their ids are the same.
+
+--out writes the results as data: results.json with its schema, every case as
+CSV and parquet, tables as Markdown and LaTeX.`),
 		Example: `  mars eval run.db --gold gold.jsonl
-  mars eval run.db --gold gold.jsonl --baselines
-  mars eval fitted.db run.db --gold gold.jsonl --baselines --weights weights.json --json`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usagef("mars eval: RUN.db is missing: usage: %s", c.UseLine())
-			}
-			return nil
-		},
+  mars eval run.db --gold gold.jsonl --baselines --out results
+  mars eval fitted.db run.db --gold gold.jsonl --baselines --weights weights.json --json
+  mars eval teacher=uniform.db teacher=popular.db --gold uniform-gold.jsonl --gold popular-gold.jsonl --baselines
+  mars eval star=http://127.0.0.1:8090 --gold gold.jsonl --data data/ml --baselines`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := need(c, "gold"); err != nil {
+			if err := e.check(args); err != nil {
 				return err
 			}
-			report, err := a.evaluate(c.Context(), args, e)
+			r, err := a.evaluate(c.Context(), args, e)
 			if err != nil {
 				return err
 			}
-			return a.print(report, func(w io.Writer) { writeEval(w, report) })
+			if e.out != "" {
+				if err := report.Write(e.out, r.results, r.Report, e.force); err != nil {
+					return hinted(err, "give another folder with --out, or --force to replace what is there")
+				}
+			}
+			if err := a.print(r, func(w io.Writer) { writeEval(w, r) }); err != nil {
+				return err
+			}
+			if e.out != "" {
+				a.notef("%s: results.json, cases.csv, cases.parquet, tables.md, tables.tex", e.out)
+			}
+			return nil
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&e.gold, "gold", "", "what the users really took, made by mars tasks")
+	f.StringArrayVar(&e.gold, "gold", nil, "what the users really took, made by mars tasks; may be given many times")
+	f.StringArrayVar(&e.tasks, "tasks", nil, "the tasks of each --gold, in their order; those beside it if not given")
 	f.BoolVar(&e.baselines, "baselines", false, "measure the classical rankers on the same tasks")
+	f.StringSliceVar(&e.controls, "controls", nil, "measure only these of them, by name, with commas")
 	f.StringVar(&e.weights, "weights", "", "measure the fusion with these weights, made by mars fit, too")
 	f.StringVar(&e.data, "data", "", "data set directory, if it is no longer where it was")
 	f.StringVar(&e.scenario, "scenario", "", "measure the tasks of this scenario only")
+	f.BoolVar(&e.cfg.Full, "full", false, "rank all items that were there and that the user did not have, not the candidates; without runs")
+	f.StringVar(&e.cfg.Measure, "measure", eval.Measures()[0], "what is compared: "+strings.Join(eval.Measures(), ", "))
+	f.StringVar(&e.cfg.Against, "against", "", "the system that the others are compared with (default: the first)")
+	f.BoolVar(&e.cfg.Pairs, "pairs", false, "compare any two")
+	f.IntVar(&e.cfg.Rounds, "rounds", stat.DefaultRounds, "bootstrap samples and sign flips")
+	f.Uint64Var(&e.cfg.Seed, "seed", 42, "seed of both")
+	f.IntVar(&e.cfg.Blocks, "blocks", 8, "of tasks in the order of time: rankers are trained anew for each")
+	f.StringArrayVar(&e.prices, "price", nil, "MODEL=IN/OUT in dollars for a million tokens, to tell what runs cost; may be given many times")
+	f.StringVar(&e.out, "out", "", "folder for the results as data and tables")
+	f.BoolVar(&e.force, "force", false, "replace the results that are in the folder")
 	return c
 }
 
-func (a *app) evaluate(ctx context.Context, paths []string, e evaluation) (evalReport, error) {
-	var report evalReport
-	golds, err := readGold(e.gold)
-	if err != nil {
-		return report, err
+// check refuses flags that are missing or mean nothing together.
+func (e *evaluation) check(args []string) error {
+	e.baselines = e.baselines || len(e.controls) > 0
+	switch {
+	case len(args) == 0 && !e.baselines && e.weights == "":
+		return usagef("mars eval: SYSTEM is missing: give a run, a ranking file or a service, or --baselines; see mars eval --help")
+	case len(e.gold) == 0:
+		return hinted(usagef("--gold is missing: what the users really took, made by mars tasks"), "see mars eval --help")
+	case len(e.tasks) > 0 && len(e.tasks) != len(e.gold):
+		return usagef("%d --tasks and %d --gold: give one for each", len(e.tasks), len(e.gold))
+	case !slices.Contains(eval.Measures(), e.cfg.Measure):
+		return usagef("--measure is %q: want one of %s", e.cfg.Measure, strings.Join(eval.Measures(), ", "))
+	case e.cfg.Rounds < 1 || e.cfg.Blocks < 1:
+		return usagef("--rounds and --blocks are at least 1")
+	case e.cfg.Pairs && e.cfg.Against != "":
+		return usagef("--pairs compares any two: leave --against out")
 	}
-	var cases []gold.Case
-	var first recorded
-	var systems []eval.System
-	for i, path := range paths {
-		run, err := readRun(ctx, path, e.scenario)
-		if err != nil {
-			return report, err
-		}
-		if i == 0 {
-			first = run
-			if cases, err = pair(run.tasks, golds, e.gold); err != nil {
-				return report, err
-			}
-		}
-		if run.data != first.data {
-			return report, hinted(fmt.Errorf("%s and %s were made with different data sets", paths[0], path), "measure them apart")
-		}
-		name := "teacher (" + run.setup.Model + ")"
-		if len(paths) > 1 {
-			name = path + " (" + run.setup.Model + ")"
-		}
-		systems = append(systems, eval.Rankings(name, run.rankings))
-		report.Runs = append(report.Runs, evalRun{path, run.setup.Model, run.unanswered(cases)})
-	}
-	if e.baselines || e.weights != "" {
-		data, err := first.setup.open(e.data)
-		if err != nil {
-			return report, err
-		}
-		defer data.Close()
-		if data.Manifest().Fingerprint() != first.data {
-			return report, hinted(fmt.Errorf("%s was not made with the data set %s as it is now", paths[0], data.Dir()),
-				"--data names the data set that it was made with")
-		}
-		controls, err := e.controls(ctx, data, cases)
-		if err != nil {
-			return report, err
-		}
-		systems = append(systems, controls...)
-	}
-	report.Report, err = eval.Run(ctx, cases, systems, eval.Config{})
-	return report, err
+	return nil
 }
 
-// recorded is what a run store says of its tasks.
-type recorded struct {
-	setup    setup
-	data     string // the data set's fingerprint
-	tasks    []tasks.Task
-	rankings map[string][]string // of the runs that are done, by task
+// evalReport is the command's answer: the report, and how the runs came to their
+// rankings.
+type evalReport struct {
+	Runs []evalRun `json:"runs"`
+	eval.Report
+	results *eval.Results
 }
 
-func (r recorded) unanswered(cases []gold.Case) int {
-	n := 0
-	for _, c := range cases {
-		if r.rankings[c.Task.ID] == nil {
-			n++
-		}
-	}
-	return n
-}
-
-// readRun reads the tasks of a run store, of one scenario if it is named, and
-// their rankings.
-func readRun(ctx context.Context, path, scenario string) (recorded, error) {
-	r := recorded{rankings: map[string][]string{}}
-	st, err := openStore(ctx, path)
+// evaluate measures.
+func (a *app) evaluate(ctx context.Context, args []string, e evaluation) (_ evalReport, err error) {
+	var r evalReport
+	sources, err := parseSources(args)
 	if err != nil {
 		return r, err
 	}
-	defer st.Close()
-	if r.setup, err = setupOf(st); err != nil {
+	field, err := a.field(ctx, sources, e)
+	if err != nil {
 		return r, err
 	}
-	r.data = fingerprintOf(st)
-	seen := map[string]bool{}
-	for run, err := range st.Runs(ctx) {
-		if err != nil {
-			return r, err
-		}
-		if scenario != "" && run.Task.Scenario != scenario {
-			continue
-		}
-		if seen[run.Task.ID] {
-			return r, hinted(fmt.Errorf("%s has several runs of the task %s, and one ranking for each task is measured", path, run.Task.ID),
-				"mars score gives each run its score")
-		}
-		seen[run.Task.ID] = true
-		r.tasks = append(r.tasks, run.Task)
-		if run.Status == trajectories.Done {
-			r.rankings[run.Task.ID] = run.Ranking
-		}
+	defer func() { err = errors.Join(err, field.Close()) }()
+	cfg := e.cfg
+	if field.data != nil {
+		cfg.Graph = field.data.Graph()
 	}
-	if len(r.tasks) == 0 {
-		return r, fmt.Errorf("%s has no tasks to measure", path)
+	p := a.progress("eval", 0, thousands)
+	cfg.Progress = func(answered, total int) {
+		p.Total(int64(total))
+		p.Add(int64(answered))
 	}
-	return r, nil
-}
-
-// pair puts each task beside its gold.
-func pair(list []tasks.Task, golds map[string]gold.Gold, path string) ([]gold.Case, error) {
-	cases := make([]gold.Case, len(list))
-	for i, t := range list {
-		var err error
-		if cases[i], err = caseOf(t, golds, path); err != nil {
-			return nil, err
-		}
-	}
-	return cases, nil
-}
-
-// controls returns the classical rankers, and the fusion if it is asked for.
-func (e evaluation) controls(ctx context.Context, data *datasets.Dataset, cases []gold.Case) ([]eval.System, error) {
-	var systems []eval.System
-	if e.baselines {
-		for _, r := range rank.Controls() {
-			systems = append(systems, eval.Control(r, data.Graph()))
-		}
-	}
-	if e.weights == "" {
-		return systems, nil
-	}
-	weights, err := rank.Load(e.weights)
+	r.results, err = eval.Run(ctx, field.sets, field.systems, cfg)
+	p.Close()
 	if err != nil {
-		return nil, err
+		return r, err
 	}
-	for _, c := range cases {
-		if err := weights.CheckTask(c.Task.AsOf); err != nil {
-			return nil, fmt.Errorf("task %s: %w", c.Task.ID, err)
-		}
-	}
-	attributes, err := data.Attributes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return append(systems, eval.Control(rank.Fused("fitted fusion", weights, attributes), data.Graph())), nil
-}
-
-func writeEval(w io.Writer, r evalReport) {
-	fmt.Fprintf(w, "%s cases of %s users\n", thousands(int64(r.Cases)), thousands(int64(r.Users)))
-	for _, run := range r.Runs {
-		if run.Unanswered > 0 {
-			fmt.Fprintf(w, "%s has no ranking for %s of them: they are misses\n", run.Store, thousands(int64(run.Unanswered)))
-		}
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SYSTEM\tHR@1\tHR@3\tHR@5\tMEAN HR\tNDCG@10\tMRR\tFIRST LEADS BY\tP")
-	for _, row := range r.Rows {
-		fmt.Fprintf(t, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", row.System, row.HR1, row.HR3, row.HR5, row.MeanHR, row.NDCG10, row.MRR)
-		if c := row.Against; c != nil {
-			fmt.Fprintf(t, "\t%+.3f [%+.3f, %+.3f]\t%s\n", c.Difference, c.Low, c.High, probability(c.P))
-		} else {
-			fmt.Fprintln(t)
-		}
-	}
-	t.Flush()
-	if len(r.Rows) > 1 {
-		fmt.Fprintln(w, "The lead is in mean HR at 1, 3 and 5, with its 95% interval, paired by case and clustered by user.")
-	}
-}
-
-// probability writes a p-value as far as the number of permutations carries it.
-func probability(p float64) string {
-	if p < 0.001 {
-		return "<0.001"
-	}
-	return fmt.Sprintf("%.3f", p)
+	r.Runs = field.runs
+	r.Report, err = r.results.Report()
+	return r, hinted(err, "see mars eval --help")
 }

@@ -8,9 +8,13 @@ import (
 	"sync"
 )
 
+// DefaultRounds is the number of rounds where none is given: enough for a p of
+// .001 after a correction for ten comparisons.
+const DefaultRounds = 10_000
+
 // Config says how a panel is resampled. The zero value works.
 type Config struct {
-	Rounds  int    // bootstrap samples and sign flips; 0: 2,000
+	Rounds  int    // bootstrap samples and sign flips; 0: 10,000
 	Seed    uint64 // of both
 	Workers int    // 0: one a processor
 }
@@ -29,7 +33,7 @@ const maxExact = 20
 // Resample draws the clusters with replacement (Efron 1979) and flips their
 // signs, all systems together, once for each round.
 func (p *Panel) Resample(cfg Config) *Resampled {
-	rounds := max(1, cmp.Or(cfg.Rounds, 2000))
+	rounds := max(1, cmp.Or(cfg.Rounds, DefaultRounds))
 	flips := rounds
 	r := &Resampled{Panel: p}
 	if n := len(p.cases); n <= maxExact && 1<<n <= rounds {
