@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -106,28 +107,58 @@ func (l *lists) change(changes []change, others *names, ends func(change) (row, 
 }
 
 // events returns the entries of a row, none if it is new.
-func (l *lists) events(r uint32) (events []event) {
+func (l *lists) events(r uint32) []event {
 	in, at := l.row(r)
 	if int(at) >= len(in.offsets)-1 {
 		return nil
 	}
-	for k := in.offsets[at]; k < in.offsets[at+1]; k++ {
+	from, to := in.offsets[at], in.offsets[at+1]
+	events := make([]event, 0, to-from)
+	for k := from; k < to; k++ {
 		events = append(events, event{in.ids[k], in.times[k], in.ratings.at(k)})
 	}
 	return events
 }
 
 // merge returns the events of a row, one for each other end, in the row's order.
+// The old ones are in that order and distinct already, so that a long row costs
+// one walk, however few are late.
 func merge(old, late []event, others *names) []event {
-	all := append(old, late...)
-	slices.SortFunc(all, func(a, b event) int {
-		return cmp.Or(cmp.Compare(a.other, b.other), cmp.Compare(a.time, b.time), cmp.Compare(b.rating, a.rating))
-	})
-	all = slices.CompactFunc(all, func(a, b event) bool { return a.other == b.other })
-	slices.SortFunc(all, func(a, b event) int {
+	if len(late) == 0 {
+		return old
+	}
+	earlier := func(a, b event) bool {
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(b.rating, a.rating)) < 0
+	}
+	best := make(map[uint32]event, len(late))
+	for _, e := range late {
+		if b, ok := best[e.other]; !ok || earlier(e, b) {
+			best[e.other] = e
+		}
+	}
+	kept := old[:0]
+	for _, e := range old {
+		if b, ok := best[e.other]; ok {
+			if earlier(b, e) {
+				continue
+			}
+			delete(best, e.other)
+		}
+		kept = append(kept, e)
+	}
+	added := slices.Collect(maps.Values(best)) // in no order, but for the next line
+	order := func(a, b event) int {
 		return cmp.Or(cmp.Compare(a.time, b.time), others.compare(a.other, b.other))
-	})
-	return all
+	}
+	slices.SortFunc(added, order)
+	all := make([]event, 0, len(kept)+len(added))
+	for _, e := range kept {
+		for len(added) > 0 && order(added[0], e) < 0 {
+			all, added = append(all, added[0]), added[1:]
+		}
+		all = append(all, e)
+	}
+	return append(all, added...)
 }
 
 // entries returns the number of entries of all rows.
@@ -142,6 +173,16 @@ func (l *lists) entries() int {
 		}
 	}
 	return n
+}
+
+// Folded returns the graph that the log makes at once, without a delta: the
+// graph itself if it has none.
+func (g *Graph) Folded(c BuildConfig) (*Graph, error) {
+	folded, err := g.folded(c)
+	if err != nil {
+		return nil, fmt.Errorf("fold graph: %w", err)
+	}
+	return folded, nil
 }
 
 // folded returns the graph that the log makes at once, without a delta.

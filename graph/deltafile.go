@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 )
 
 // A delta is a file beside a snapshot, named after it with .delta: what was
@@ -117,4 +119,57 @@ func readDelta(snapshot string) (log []Interaction, whole int, err error) {
 		return nil, 0, fmt.Errorf("delta %s: %w", deltaPath(snapshot), err)
 	}
 	return log, whole, nil
+}
+
+// rowsAtOnce bounds a batch of a delta that is written whole.
+const rowsAtOnce = 1 << 16
+
+// WriteDelta writes interactions as a delta, for [ReadDelta]. Whoever keeps
+// deltas apart from the snapshots, under names of his own, opens the two by
+// [OpenWith].
+func WriteDelta(w io.Writer, log []Interaction) error {
+	if _, err := w.Write(newDelta()); err != nil {
+		return fmt.Errorf("write delta: %w", err)
+	}
+	for rows := range slices.Chunk(log, rowsAtOnce) {
+		b, err := encodeBatch(rows)
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		if err != nil {
+			return fmt.Errorf("write delta: %w", err)
+		}
+	}
+	return nil
+}
+
+// ReadDelta reads a file that [WriteDelta] wrote. One that is cut short is
+// refused.
+func ReadDelta(path string) ([]Interaction, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read delta: %w", err)
+	}
+	log, whole, err := decodeDelta(b)
+	if err == nil && (whole == 0 || whole != len(b)) {
+		err = fmt.Errorf("it ends within a batch, at byte %d of %d", whole, len(b))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read delta %s: %w", path, err)
+	}
+	return log, nil
+}
+
+// OpenWith opens a snapshot as [Open] does, with a log that is not in it. What
+// is in a delta beside the snapshot is left out.
+func OpenWith(path string, log []Interaction) (*Graph, error) {
+	g, err := openSnapshot(path)
+	if err != nil || len(log) == 0 {
+		return g, err
+	}
+	with, err := g.with(log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open graph snapshot %s with more: %w", path, err), g.Close())
+	}
+	return with, nil
 }

@@ -23,7 +23,7 @@ func (a *Attributes) Year(item string) int { return a.years[item] }
 
 // Attributes reads the categories and years of all items.
 func (d *Dataset) Attributes(ctx context.Context) (*Attributes, error) {
-	rows, err := d.catalog.db.QueryContext(ctx, `SELECT id, categories, year FROM items`)
+	rows, err := d.catalog.db.QueryContext(ctx, queries(d.catalog.late).attributes)
 	if err != nil {
 		return nil, fmt.Errorf("catalog: attributes: %w", err)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -22,32 +21,29 @@ const maxReviews = 1000
 // and is safe for concurrent use.
 type catalog struct {
 	db    *sql.DB
+	late  bool // there is what was appended
 	items memo
 
 	item, user, numbered   *sql.Stmt // numbered: the id of the item with a number in the words
 	ofUser, ofItem, ofBoth *sql.Stmt
 }
 
-// openCatalog opens the file read-only. It must not change while it is open.
-func openCatalog(path string) (*catalog, error) {
-	db, err := sql.Open("sqlite", fileURI(path, "mode=ro", "immutable=1", "_pragma=query_only(1)"))
+// openCatalog opens the file read-only, together with what was appended to it if
+// late is not "". They may be removed or replaced while they are open, not
+// written to.
+func openCatalog(path, late string) (*catalog, error) {
+	db, err := openFiles(path, late)
 	if err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
-	db.SetMaxOpenConns(2 * runtime.GOMAXPROCS(0))
-	db.SetMaxIdleConns(2 * runtime.GOMAXPROCS(0))
-	c := &catalog{db: db}
-	const review = `SELECT user, item, time, rating, text FROM reviews WHERE `
+	c := &catalog{db: db, late: late != ""}
+	text := queries(c.late)
 	for _, p := range []struct {
 		stmt **sql.Stmt
 		text string
 	}{
-		{&c.item, `SELECT title, categories, creators, year, text FROM items WHERE id = ?`},
-		{&c.user, `SELECT name FROM users WHERE id = ?`},
-		{&c.numbered, `SELECT id FROM words WHERE rowid = ?`},
-		{&c.ofUser, review + `user = ? AND time < ? ORDER BY time DESC, item LIMIT ?`},
-		{&c.ofItem, review + `item = ? AND time < ? ORDER BY time DESC, user LIMIT ?`},
-		{&c.ofBoth, review + `user = ? AND item = ? AND time < ? ORDER BY time DESC LIMIT ?`},
+		{&c.item, text.item}, {&c.user, text.user}, {&c.numbered, text.numbered},
+		{&c.ofUser, text.ofUser}, {&c.ofItem, text.ofItem}, {&c.ofBoth, text.ofBoth},
 	} {
 		if *p.stmt, err = db.Prepare(p.text); err != nil {
 			db.Close()

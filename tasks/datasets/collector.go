@@ -14,21 +14,47 @@ import (
 	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
-// collector is the [formats.Sink] of an import. It holds ids and numbers only: texts
-// of items go to the spool, texts of reviews to the catalog.
+// collector is the [formats.Sink] of an import and of an append. It holds ids
+// and numbers only: texts of items go to the spool, texts of reviews to the
+// catalog.
 type collector struct {
 	items   *spool
 	catalog *catalogWriter
+	stock   stock
 
 	itemIDs, userIDs numbering
 	records          map[uint32]int64 // spool offset of every described item
 	names            map[uint32]string
 	rows             []entry
-	known            int // users with an interaction and a record
+	recorded         int // users with an interaction and a record
+
+	knownItems, knownUsers int // records of what the data set has
 
 	source  []formats.File
 	counts  Counts
 	pending struct{ interactions, descriptions int } // of the file that is being read
+}
+
+// stock is what a data set has to which the rows are appended; the zero value is
+// that of an import.
+type stock struct {
+	item, user func(id string) (bool, error) // whether the catalog has it
+	described  bool                          // the items are
+	rows       int                           // of interactions that were read before
+}
+
+func (s stock) hasItem(id string) (bool, error) {
+	if s.item == nil {
+		return false, nil
+	}
+	return s.item(id)
+}
+
+func (s stock) hasUser(id string) (bool, error) {
+	if s.user == nil {
+		return false, nil
+	}
+	return s.user(id)
 }
 
 // entry is an interaction in numbers.
@@ -36,7 +62,7 @@ type entry struct {
 	user, item uint32
 	time       int64
 	rating     float32
-	row        uint32 // of the source, from 1, over all files
+	row        uint32 // of all sources, from 1, over all files
 }
 
 // numbering gives ids numbers in the order in which they come.
@@ -95,20 +121,34 @@ func (c *collector) User(user tasks.User) error {
 func (c *collector) Interaction(in graph.Interaction, review string) error {
 	c.pending.interactions++
 	c.counts.Rows++
-	if len(c.records) > 0 {
-		k, ok := c.itemIDs.number[in.Item]
-		if _, described := c.records[k]; !ok || !described {
+	if len(c.records) > 0 || c.stock.described {
+		known, err := c.known(in.Item)
+		if err != nil {
+			return err
+		}
+		if !known {
 			c.counts.Dropped[UnknownItem]++
 			return nil
 		}
 	}
-	e := entry{c.userIDs.of(in.User), c.itemIDs.of(in.Item), in.Time, in.Rating, uint32(c.counts.Rows)}
+	e := entry{c.userIDs.of(in.User), c.itemIDs.of(in.Item), in.Time, in.Rating, uint32(c.stock.rows + c.counts.Rows)}
 	c.rows = append(c.rows, e)
 	if review == "" {
 		return nil
 	}
 	c.counts.Reviews++
 	return c.catalog.review(int(e.row), in, review)
+}
+
+// known reports whether an item is described, or was there before.
+func (c *collector) known(item string) (bool, error) {
+	if k, ok := c.itemIDs.number[item]; ok {
+		// Without a record it has a number since the data set had it.
+		if _, described := c.records[k]; described || c.stock.item != nil {
+			return true, nil
+		}
+	}
+	return c.stock.hasItem(item)
 }
 
 // File implements [formats.Sink]. The rows that a file lost count as interactions
@@ -147,15 +187,27 @@ func (c *collector) settle() (dropped []int) {
 	return dropped
 }
 
-// log yields the interactions that stay.
+// interactions yields those that stay.
+func (c *collector) interactions() iter.Seq[graph.Interaction] {
+	return func(yield func(graph.Interaction) bool) {
+		for _, e := range c.rows {
+			in := graph.Interaction{User: c.userIDs.ids[e.user], Item: c.itemIDs.ids[e.item], Time: e.time, Rating: e.rating}
+			if !yield(in) {
+				return
+			}
+		}
+	}
+}
+
+// log yields the interactions that stay, until ctx is done.
 func (c *collector) log(ctx context.Context) iter.Seq2[graph.Interaction, error] {
 	return func(yield func(graph.Interaction, error) bool) {
-		for k, e := range c.rows {
-			if k&0xfff == 0 && ctx.Err() != nil {
+		k := 0
+		for in := range c.interactions() {
+			if k++; k&0xfff == 0 && ctx.Err() != nil {
 				yield(graph.Interaction{}, ctx.Err())
 				return
 			}
-			in := graph.Interaction{User: c.userIDs.ids[e.user], Item: c.itemIDs.ids[e.item], Time: e.time, Rating: e.rating}
 			if !yield(in, nil) {
 				return
 			}
@@ -163,20 +215,32 @@ func (c *collector) log(ctx context.Context) iter.Seq2[graph.Interaction, error]
 	}
 }
 
-// describe writes items and users to the catalog in the order of their ids and
-// counts them. With wider, items that nobody took are left out.
+// describe writes items and users that the data set does not have to the catalog,
+// in the order of their ids, and counts them. With wider, items that nobody took
+// are left out.
 func (c *collector) describe(ctx context.Context, wider bool) error {
 	taken := make([]bool, len(c.itemIDs.ids))
 	active := make([]bool, len(c.userIDs.ids))
 	for _, e := range c.rows {
 		taken[e.item], active[e.user] = true, true
 	}
-	c.counts.ItemRecords, c.counts.UserRecords = len(c.records), len(c.names)
 	for n, id := range slices.Sorted(maps.Keys(c.itemIDs.number)) {
 		if n&0xff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		k := c.itemIDs.number[id]
+		at, described := c.records[k]
+		if known, err := c.stock.hasItem(id); err != nil {
+			return err
+		} else if known {
+			if described {
+				c.knownItems++
+			}
+			continue
+		}
+		if described {
+			c.counts.ItemRecords++
+		}
 		switch {
 		case taken[k]:
 		case wider:
@@ -186,7 +250,7 @@ func (c *collector) describe(ctx context.Context, wider bool) error {
 			c.counts.IdleItems++
 		}
 		item := tasks.Item{ID: id}
-		if at, ok := c.records[k]; ok {
+		if described {
 			var err error
 			if item, err = c.items.get(at); err != nil {
 				return fmt.Errorf("item %s: %w", id, err)
@@ -202,10 +266,22 @@ func (c *collector) describe(ctx context.Context, wider bool) error {
 			return ctx.Err()
 		}
 		k := c.userIDs.number[id]
-		if _, described := c.names[k]; active[k] {
+		_, described := c.names[k]
+		if known, err := c.stock.hasUser(id); err != nil {
+			return err
+		} else if known {
+			if described {
+				c.knownUsers++
+			}
+			continue
+		}
+		if described {
+			c.counts.UserRecords++
+		}
+		if active[k] {
 			c.counts.Users++
 			if described {
-				c.known++
+				c.recorded++
 			}
 		}
 		if err := c.catalog.user(tasks.User{ID: id, Name: c.names[k]}); err != nil {

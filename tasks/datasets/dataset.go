@@ -7,13 +7,34 @@
 //	data/ml/ ── graph.bin      who took what, and when
 //	         ── catalog.db     items, users, reviews, words (SQLite)
 //	         ── manifest.json  source, counts, hashes: the last file written
-//	     │
-//	     ▼ Open
+//	     │                                                         ▲
+//	     ▼ Open                                     Append, Compact┘
 //	Dataset ── View(task) ──> tools, agents
 //
 // [Import] makes the directory beside its place and moves it there in one
 // step: a data set is whole, or it is not there. The same source makes the
 // same bytes.
+//
+// # What is appended
+//
+// [Append] reads another source and writes what is new in it beside the rest;
+// [Compact] folds it in. Both write files under names that were never used in
+// the data set, and then the manifest, which names the files that count:
+//
+//	                  import      append       append       compact    append
+//	manifest names    graph.bin   graph.bin    graph.bin    graph-2.bin ...
+//	                  catalog.db  catalog.db   catalog.db   catalog-2.db
+//	                              delta-1.bin  delta-2.bin              delta-3.bin
+//	                              delta-1.db   delta-2.db               delta-3.db
+//
+// So an open data set stays as it is, whoever opens it finds the one before or
+// the one after, and a process that is killed has changed nothing or all. A
+// delta holds all that was appended since the last compaction: it is opened
+// together with what it stands beside, and its cost grows with its length.
+//
+// What was appended at or after a moment changes no answer as of that moment.
+// The manifest records the times of all appends, so that tasks, runs and stored
+// evidence of the data set as it was are known to hold or not ([Manifest.Holds]).
 //
 // # What is in the catalog
 //
@@ -27,10 +48,13 @@
 package datasets
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/tasks"
@@ -45,27 +69,79 @@ type Dataset struct {
 	catalog  *catalog
 }
 
-// Open opens a data set directory. It checks the version, and that both files
+// Open opens a data set directory. It checks the version, and that all files
 // have the size and the first bytes that the manifest tells, and refuses what
 // is missing, damaged or newer with an error that says what to do.
 // [Dataset.Verify] checks every byte.
+//
+// What another process appends or compacts meanwhile is there whole or not at
+// all, and does not change a data set that is open.
 func Open(dir string) (*Dataset, error) {
-	m, err := readManifest(dir)
+	const tries = 100 // of a data set that is replaced each time it is looked at
+	for try := 1; ; try++ {
+		b, err := readManifestFile(dir)
+		if err != nil {
+			return nil, err
+		}
+		d, err := openAs(dir, b)
+		// The files were those of this manifest if it still stands: each has
+		// names of its own, except where a data set is imported in place of one.
+		now, e := readManifestFile(dir)
+		if e == nil && bytes.Equal(b, now) || try == tries {
+			return d, err
+		}
+		if err == nil {
+			if err := d.Close(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// openAs opens a data set of which the manifest was read.
+func openAs(dir string, manifest []byte) (*Dataset, error) {
+	m, err := decodeManifest(dir, manifest)
 	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(m.Graph.glance(dir, graphFile), m.Catalog.glance(dir, catalogFile)); err != nil {
 		return nil, err
 	}
-	g, err := graph.Open(filepath.Join(dir, graphFile))
+	if _, err := os.Stat(filepath.Join(dir, graphFile+".delta")); err == nil {
+		return nil, fmt.Errorf("data set %s: something was appended to its graph past its manifest: remove %s.delta and append by mars import --append", dir, graphFile)
+	}
+	lateCatalog := ""
+	if m.Delta != nil {
+		if err := errors.Join(m.Delta.Graph.glance(dir, ""), m.Delta.Catalog.glance(dir, "")); err != nil {
+			return nil, err
+		}
+		lateCatalog = m.Delta.Catalog.path(dir, "")
+	}
+	late, err := m.late(dir)
+	if err != nil {
+		return nil, err
+	}
+	g, err := graph.OpenWith(m.Graph.path(dir, graphFile), late)
 	if err != nil {
 		return nil, damaged(dir, "%v", err)
 	}
-	c, err := openCatalog(filepath.Join(dir, catalogFile))
+	c, err := openCatalog(m.Catalog.path(dir, catalogFile), lateCatalog)
 	if err != nil {
 		return nil, errors.Join(damaged(dir, "%v", err), g.Close())
 	}
-	return &Dataset{dir: dir, manifest: m, graph: g, catalog: c}, nil
+	return &Dataset{dir, m, g, c}, nil
+}
+
+// late returns the interactions that were appended and are not in the snapshot.
+func (m Manifest) late(dir string) ([]graph.Interaction, error) {
+	if m.Delta == nil {
+		return nil, nil
+	}
+	log, err := graph.ReadDelta(m.Delta.Graph.path(dir, ""))
+	if err != nil {
+		return nil, damaged(dir, "%v", err)
+	}
+	return log, nil
 }
 
 // Dir returns the data set's directory, as it was given to [Open].
@@ -98,10 +174,18 @@ func (d *Dataset) own(task tasks.Task) error {
 }
 
 // CheckTask reports why the data set cannot be asked about a task, if so: it is
-// of another data set, or its user or a candidate is not in this one.
-func (d *Dataset) CheckTask(ctx context.Context, task tasks.Task) error {
+// of another data set, its user or a candidate is not in this one, or what was
+// known at its moment is not what it was when the task was made. Made is the
+// fingerprint that the data set had then, "" if it is not known. The last is
+// [ErrOtherData] or [ErrAppended].
+func (d *Dataset) CheckTask(ctx context.Context, task tasks.Task, made string) error {
 	if err := errors.Join(task.Check(), d.own(task)); err != nil {
 		return err
+	}
+	if made != "" {
+		if err := d.manifest.Holds(made, task.AsOf); err != nil {
+			return fmt.Errorf("task %s of %s was made of %s as it was before: %w", task.ID, task.AsOf.UTC().Format(time.RFC3339), d.manifest.Name, err)
+		}
 	}
 	if _, ok := d.graph.At(d.graph.End()).User(task.User); !ok {
 		if _, ok, err := d.catalog.User(ctx, task.User); err != nil || !ok {
@@ -116,13 +200,17 @@ func (d *Dataset) CheckTask(ctx context.Context, task tasks.Task) error {
 	return nil
 }
 
-// Verify reads both files and compares them with the manifest.
+// Verify reads all files and compares them with the manifest.
 func (d *Dataset) Verify(ctx context.Context) error {
-	if err := d.manifest.Graph.verify(ctx, d.dir, graphFile); err != nil {
-		return err
+	files := []Stored{d.manifest.Graph, d.manifest.Catalog}
+	if delta := d.manifest.Delta; delta != nil {
+		files = append(files, delta.Graph, delta.Catalog)
 	}
-	if err := d.manifest.Catalog.verify(ctx, d.dir, catalogFile); err != nil {
-		return err
+	usual := []string{graphFile, catalogFile, "", ""}
+	for k, f := range files {
+		if err := f.verify(ctx, d.dir, usual[k]); err != nil {
+			return err
+		}
 	}
 	n := d.manifest.Counts
 	if d.graph.Users() != n.Users || d.graph.Interactions() != n.Interactions {

@@ -68,8 +68,8 @@ func TestOpenRefusesDamage(t *testing.T) {
 		"no manifest":     {func(dir string) error { return os.Remove(filepath.Join(dir, manifestFile)) }, "is not a data set: it has no manifest.json"},
 		"half a manifest": {cut(manifestFile, half), "import it again with --force"},
 		"empty manifest":  {cut(manifestFile, none), "import it again with --force"},
-		"newer":           {version("2"), "has version 2, this program reads 1: use a newer mars"},
-		"older":           {version("0"), "has version 0, this program reads 1: import it again"},
+		"newer":           {version("3"), "has version 3, this program reads 2: use a newer mars"},
+		"older":           {version("0"), "has version 0, this program reads 2: import it again"},
 		"no version":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, manifestFile), []byte("[]"), 0o600) }, "is damaged"},
 		"unknown field": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, manifestFile), []byte(`{"version":1,"x":1}`), 0o600)
@@ -234,7 +234,7 @@ func TestCheckTask(t *testing.T) {
 	} {
 		task := good
 		c.change(&task)
-		err := d.CheckTask(t.Context(), task)
+		err := d.CheckTask(t.Context(), task, "")
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%+v: %v, want %q", task, err, c.want)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math"
 	"os"
@@ -127,7 +128,7 @@ func assemble(ctx context.Context, s *staging, reader formats.Reader, source str
 	if err := c.describe(ctx, reader.Wider); err != nil {
 		return Manifest{}, err
 	}
-	reviews, content, err := catalog.finish(ctx)
+	reviews, content, err := catalog.finish(ctx, 0)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -138,7 +139,7 @@ func assemble(ctx context.Context, s *staging, reader formats.Reader, source str
 
 	tell(StageSync, 0, 0)
 	m := Manifest{
-		Version: Version,
+		Version: versionImported,
 		Name:    cfg.Name,
 		Tool:    cfg.Tool,
 		Recipe:  Recipe{Format: reader.Name, Columns: maps.Clone(cfg.Columns), TimeLayout: cfg.TimeLayout},
@@ -146,7 +147,8 @@ func assemble(ctx context.Context, s *staging, reader formats.Reader, source str
 		Counts:  c.counts,
 		Notes:   c.notes(),
 	}
-	m.First, m.Last, m.Ratings = c.spans()
+	m.First, m.Last = c.times()
+	m.Ratings = c.ratings()
 	if m.Graph, err = store(ctx, s.path(graphFile)); err != nil {
 		return Manifest{}, err
 	}
@@ -200,8 +202,8 @@ func (c *collector) notes() []string {
 		}
 	}
 	n := c.counts
-	if n.UserRecords > 0 && c.known < n.Users {
-		notes = append(notes, fmt.Sprintf("%d of %d users have a user record; the others are known by their interactions only", c.known, n.Users))
+	if n.UserRecords > 0 && c.recorded < n.Users {
+		notes = append(notes, fmt.Sprintf("%d of %d users have a user record; the others are known by their interactions only", c.recorded, n.Users))
 	}
 	if n.LeftOut > 0 {
 		notes = append(notes, fmt.Sprintf("%d of %d described items have no interaction and are left out: the item file is wider than the collection", n.LeftOut, n.ItemRecords))
@@ -209,23 +211,42 @@ func (c *collector) notes() []string {
 	return notes
 }
 
-// spans returns the first and the last time and what ratings there are.
-func (c *collector) spans() (first, last time.Time, ratings Ratings) {
+// times returns the first and the last time.
+func (c *collector) times() (first, last time.Time) {
 	from, to := int64(math.MaxInt64), int64(math.MinInt64)
-	rated := 0
 	for _, e := range c.rows {
 		from, to = min(from, e.time), max(to, e.time)
-		if e.rating == 0 {
+	}
+	return time.Unix(from, 0).UTC(), time.Unix(to, 0).UTC()
+}
+
+// ratings returns what ratings there are.
+func (c *collector) ratings() Ratings {
+	return ratingsOf(func(yield func(float32) bool) {
+		for _, e := range c.rows {
+			if !yield(e.rating) {
+				return
+			}
+		}
+	})
+}
+
+// ratingsOf sums up the ratings of interactions, of which there are some.
+func ratingsOf(all iter.Seq[float32]) (r Ratings) {
+	n, rated := 0, 0
+	for rating := range all {
+		n++
+		if rating == 0 {
 			continue
 		}
 		if rated == 0 {
-			ratings.Min, ratings.Max = e.rating, e.rating
+			r.Min, r.Max = rating, rating
 		}
 		rated++
-		ratings.Min, ratings.Max = min(ratings.Min, e.rating), max(ratings.Max, e.rating)
+		r.Min, r.Max = min(r.Min, rating), max(r.Max, rating)
 	}
-	ratings.Share = float64(rated) / float64(len(c.rows))
-	return time.Unix(from, 0).UTC(), time.Unix(to, 0).UTC(), ratings
+	r.Share = float64(rated) / float64(n)
+	return r
 }
 
 // checkName reports what is wrong with the name of a data set.

@@ -15,9 +15,12 @@ import (
 	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
-// Version is the version of the data set directory that this package writes
-// and reads.
-const Version = 1
+// Version is the newest version of the data set directory that this package
+// writes and reads: that of data sets to which something was appended. One as
+// it was imported has version 1.
+const Version = 2
+
+const versionImported = 1
 
 // Names of the files of a data set directory.
 const (
@@ -35,6 +38,9 @@ const (
 // Manifest says where a data set comes from, what was dropped on the way, and
 // what its files must be. The same source imported with the same recipe by the
 // same program makes the same bytes: there is no clock and no path in it.
+//
+// Tool, Recipe, Source and Notes are those of the import; what was appended
+// since has its own, in Appends. All else is of the data set as it is.
 type Manifest struct {
 	Version int            `json:"version"`
 	Name    string         `json:"name"` // what tasks call the data set
@@ -48,6 +54,15 @@ type Manifest struct {
 	Notes   []string       `json:"notes"` // what a person should know before using it
 	Graph   Stored         `json:"graph"`
 	Catalog Stored         `json:"catalog"`
+
+	Delta   *Delta     `json:"delta,omitempty"`   // what was appended since the last Compact; nil: nothing
+	Appends []Appended `json:"appends,omitempty"` // all that was ever appended, in order
+}
+
+// Delta is the two files of what is not in the others yet.
+type Delta struct {
+	Graph   Stored `json:"graph"`
+	Catalog Stored `json:"catalog"`
 }
 
 // Recipe is what the import was told.
@@ -68,9 +83,9 @@ type Counts struct {
 	UserRecords int `json:"user_records"` // users that the source describes
 
 	Items       int `json:"items"`          // in the catalog
-	ItemRecords int `json:"item_records"`   // items that the source describes
+	ItemRecords int `json:"item_records"`   // items that the source describes; of what was appended, those that were new
 	IdleItems   int `json:"idle_items"`     // in the catalog, without any interaction
-	LeftOut     int `json:"items_left_out"` // described, without any interaction, not in the catalog
+	LeftOut     int `json:"items_left_out"` // described by the import, without any interaction then, not in its catalog
 
 	Reviews int `json:"reviews"` // interactions with a text
 }
@@ -84,6 +99,7 @@ type Ratings struct {
 
 // Stored is what a file of the data set must be.
 type Stored struct {
+	File   string `json:"file,omitempty"` // its name; "": the one that the import gives
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"` // of all of it
 	Head   string `json:"head"`   // SHA-256 of its first 64 KiB, checked whenever the data set is opened
@@ -98,8 +114,13 @@ type Stored struct {
 const headBytes = 64 << 10
 
 // Fingerprint identifies what the data set says, whoever wrote the files: the
-// SHA-256, in hex, of the hashes of the graph and of the catalog's content.
+// SHA-256, in hex, of the hashes of the graph and of the catalog's content; once
+// something was appended, of what it was before and of that. Compaction does not
+// change it.
 func (m Manifest) Fingerprint() string {
+	if n := len(m.Appends); n > 0 {
+		return m.Appends[n-1].after()
+	}
 	sum := sha256.Sum256([]byte(m.Graph.SHA256 + "\n" + m.Catalog.Content + "\n"))
 	return hex.EncodeToString(sum[:])
 }
@@ -121,24 +142,37 @@ const maxManifest = 16 << 20
 
 // readManifest reads the manifest of a data set directory.
 func readManifest(dir string) (Manifest, error) {
+	b, err := readManifestFile(dir)
+	if err != nil {
+		return Manifest{}, err
+	}
+	return decodeManifest(dir, b)
+}
+
+func readManifestFile(dir string) ([]byte, error) {
 	path := filepath.Join(dir, manifestFile)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(dir); err != nil {
-			return Manifest{}, fmt.Errorf("data set %s: %w", dir, fs.ErrNotExist)
+			return nil, fmt.Errorf("data set %s: %w", dir, fs.ErrNotExist)
 		}
-		return Manifest{}, fmt.Errorf("%s is not a data set: it has no %s: %w", dir, manifestFile, fs.ErrNotExist)
+		return nil, fmt.Errorf("%s is not a data set: it has no %s: %w", dir, manifestFile, fs.ErrNotExist)
 	}
 	if err != nil {
-		return Manifest{}, fmt.Errorf("data set: %w", err)
+		return nil, fmt.Errorf("data set: %w", err)
 	}
 	if info.Size() > maxManifest {
-		return Manifest{}, fmt.Errorf("data set %s: %s has %d bytes: that is no manifest", dir, manifestFile, info.Size())
+		return nil, fmt.Errorf("data set %s: %s has %d bytes: that is no manifest", dir, manifestFile, info.Size())
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return Manifest{}, fmt.Errorf("data set: %w", err)
+		return nil, fmt.Errorf("data set: %w", err)
 	}
+	return b, nil
+}
+
+// decodeManifest reads the manifest of the data set at dir.
+func decodeManifest(dir string, b []byte) (Manifest, error) {
 	var probe struct {
 		Version int `json:"version"`
 	}
@@ -148,7 +182,7 @@ func readManifest(dir string) (Manifest, error) {
 	switch {
 	case probe.Version > Version:
 		return Manifest{}, fmt.Errorf("data set %s has version %d, this program reads %d: use a newer mars", dir, probe.Version, Version)
-	case probe.Version < Version:
+	case probe.Version < versionImported:
 		return Manifest{}, fmt.Errorf("data set %s has version %d, this program reads %d: import it again", dir, probe.Version, Version)
 	}
 	var m Manifest

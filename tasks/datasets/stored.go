@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -51,9 +52,13 @@ func measure(ctx context.Context, f io.Reader) (Stored, error) {
 	return s, nil
 }
 
+// path returns where the file lies; usual is the name that the import gives.
+func (s Stored) path(dir, usual string) string { return filepath.Join(dir, cmp.Or(s.File, usual)) }
+
 // glance checks a file's size and first bytes: enough to tell a file that is
 // cut short, empty, or of another data set.
-func (s Stored) glance(dir, name string) error {
+func (s Stored) glance(dir, usual string) error {
+	name := cmp.Or(s.File, usual)
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		return damaged(dir, "%v", err)
@@ -77,7 +82,8 @@ func (s Stored) glance(dir, name string) error {
 }
 
 // verify reads the whole file and compares its hash.
-func (s Stored) verify(ctx context.Context, dir, name string) error {
+func (s Stored) verify(ctx context.Context, dir, usual string) error {
+	name := cmp.Or(s.File, usual)
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		return damaged(dir, "%v", err)

@@ -49,11 +49,21 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 `
 
+// schemaDelta is what the catalog of what was appended has beside: pairs of
+// which a review in the catalog is of a later event than one that was appended.
+const schemaDelta = `
+CREATE TABLE superseded (
+	user TEXT NOT NULL,
+	item TEXT NOT NULL,
+	PRIMARY KEY (user, item)
+) WITHOUT ROWID;
+`
+
 // indexes are made when all reviews are in: sorted runs instead of inserts at
 // random places.
 const indexes = `
-CREATE INDEX reviews_of_user ON reviews (user, time DESC, item);
-CREATE INDEX reviews_of_item ON reviews (item, time DESC, user);
+CREATE INDEX IF NOT EXISTS reviews_of_user ON reviews (user, time DESC, item);
+CREATE INDEX IF NOT EXISTS reviews_of_item ON reviews (item, time DESC, user);
 INSERT INTO words (words) VALUES ('optimize');
 `
 
@@ -73,6 +83,12 @@ type catalogWriter struct {
 
 // newCatalogWriter starts a catalog at a path where no file is.
 func newCatalogWriter(ctx context.Context, path string) (*catalogWriter, error) {
+	return openCatalogWriter(ctx, path, schema)
+}
+
+// openCatalogWriter writes to the file at a path after it has executed what
+// makes its tables.
+func openCatalogWriter(ctx context.Context, path, tables string) (*catalogWriter, error) {
 	db, err := sql.Open("sqlite", fileURI(path, "_pragma=journal_mode(OFF)", "_pragma=synchronous(OFF)",
 		"_pragma=locking_mode(EXCLUSIVE)", "_pragma=page_size(8192)", "_pragma=cache_size(-65536)"))
 	if err != nil {
@@ -82,18 +98,21 @@ func newCatalogWriter(ctx context.Context, path string) (*catalogWriter, error) 
 	w := &catalogWriter{db: db, content: sha256.New()}
 	w.rows = json.NewEncoder(w.content)
 	w.rows.SetEscapeHTML(false)
-	if err := w.begin(ctx); err != nil {
+	if err := w.begin(ctx, tables); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	return w, nil
 }
 
-func (w *catalogWriter) begin(ctx context.Context) error {
-	if _, err := w.db.ExecContext(ctx, schema); err != nil {
+func (w *catalogWriter) begin(ctx context.Context, tables string) error {
+	if _, err := w.db.ExecContext(ctx, tables); err != nil {
 		return err
 	}
-	var err error
+	err := w.db.QueryRowContext(ctx, `SELECT count(*) FROM items`).Scan(&w.items)
+	if err != nil {
+		return err
+	}
 	// The transaction outlives the context, so that a cancelled import is told
 	// as that and not as a statement that was closed under it.
 	if w.tx, err = w.db.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
@@ -139,6 +158,18 @@ func (w *catalogWriter) dropReviews(ctx context.Context, rows []int) error {
 	return nil
 }
 
+// supersede drops the reviews of a pair that were there before a row: the event
+// of that row is earlier.
+func (w *catalogWriter) supersede(ctx context.Context, user, item string, row int) error {
+	if _, err := w.tx.ExecContext(ctx, `INSERT OR IGNORE INTO superseded (user, item) VALUES (?, ?)`, user, item); err != nil {
+		return fmt.Errorf("catalog: supersede review of %s by %s: %w", item, user, err)
+	}
+	if _, err := w.tx.ExecContext(ctx, `DELETE FROM reviews WHERE user = ? AND item = ? AND row < ?`, user, item, row); err != nil {
+		return fmt.Errorf("catalog: supersede review of %s by %s: %w", item, user, err)
+	}
+	return nil
+}
+
 // item adds an item and its words. Ids ascend.
 func (w *catalogWriter) item(item tasks.Item) error {
 	w.items++
@@ -169,10 +200,10 @@ func (w *catalogWriter) hashed(table string, row any) error {
 	return nil
 }
 
-// finish ends the catalog and returns the number of its reviews and the hash
-// of its content.
-func (w *catalogWriter) finish(ctx context.Context) (reviews int, content string, err error) {
-	if reviews, err = w.hashReviews(ctx); err != nil {
+// finish ends the catalog. It returns the number of its reviews from a row on,
+// and the hash of the content that was written, of reviews those.
+func (w *catalogWriter) finish(ctx context.Context, from int) (reviews int, content string, err error) {
+	if reviews, err = w.hashReviews(ctx, from); err != nil {
 		return 0, "", fmt.Errorf("catalog: %w", err)
 	}
 	if _, err := w.tx.ExecContext(ctx, indexes); err != nil {
@@ -187,8 +218,8 @@ func (w *catalogWriter) finish(ctx context.Context) (reviews int, content string
 	return reviews, hex.EncodeToString(w.content.Sum(nil)), nil
 }
 
-func (w *catalogWriter) hashReviews(ctx context.Context) (int, error) {
-	rows, err := w.tx.QueryContext(ctx, `SELECT user, item, time, rating, text FROM reviews ORDER BY row`)
+func (w *catalogWriter) hashReviews(ctx context.Context, from int) (int, error) {
+	rows, err := w.tx.QueryContext(ctx, `SELECT user, item, time, rating, text FROM reviews WHERE row >= ? ORDER BY row`, from)
 	if err != nil {
 		return 0, err
 	}
