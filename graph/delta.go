@@ -25,7 +25,7 @@ func (g *Graph) with(log []Interaction) (*Graph, error) {
 			return nil, fmt.Errorf("row %d: %w", k+1, err)
 		}
 		if in.Time < g.base || uint64(in.Time)-uint64(g.base) > math.MaxUint32 {
-			return nil, fmt.Errorf("row %d: its time %d is out of the graph's reach, which is from %d to %d: build the graph anew", k+1, in.Time, g.base, g.base+math.MaxUint32)
+			return nil, fmt.Errorf("row %d: its time %d is out of the graph's reach, which is from %d to %d: build the graph anew, of all interactions", k+1, in.Time, g.base, g.base+math.MaxUint32)
 		}
 		since := uint32(in.Time - g.base)
 		changes = append(changes, change{users.intern(in.User), items.intern(in.Item), since, in.Rating + 0})

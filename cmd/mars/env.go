@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +43,7 @@ func (f *worldFlags) add(c *cobra.Command) {
 }
 
 // world opens the environment. The data set must be closed after it.
-func (a *app) world(f worldFlags) (e *environment.Environment, d *datasets.Dataset, err error) {
+func (a *app) world(ctx context.Context, f worldFlags) (e *environment.Environment, d *datasets.Dataset, err error) {
 	if f.sessions < 1 || f.idle < time.Second {
 		return nil, nil, usagef("--sessions must be 1 or more, and --idle a second or more")
 	}
@@ -70,11 +71,12 @@ func (a *app) world(f worldFlags) (e *environment.Environment, d *datasets.Datas
 	}
 	cfg.Source, cfg.Roles = d, roleNames(team)
 	cfg.Tools = taught(team, toolbox(d.Manifest().Recipe.Format))
-	if _, err = d.View(cfg.Tasks[0]); err == nil {
+	if err = fits(ctx, d, f.tasks, cfg.Tasks...); err == nil {
 		e, err = environment.New(cfg)
+		err = hinted(err, "give the tasks and the gold that were made of this data set")
 	}
 	if err != nil {
-		return nil, nil, errors.Join(hinted(err, "give the tasks and the gold that were made of this data set"), d.Close())
+		return nil, nil, errors.Join(err, d.Close())
 	}
 	return e, d, nil
 }
@@ -159,7 +161,7 @@ func (a *app) env(c *cobra.Command, f envFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	e, d, err := a.world(f.world)
+	e, d, err := a.world(c.Context(), f.world)
 	if err != nil {
 		return err
 	}

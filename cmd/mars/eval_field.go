@@ -137,9 +137,16 @@ func (f *field) open(first *recorded, e evaluation) (err error) {
 	if err != nil {
 		return err
 	}
-	if data != "" && f.data.Manifest().Fingerprint() != data {
-		return hinted(fmt.Errorf("what is measured was not made with the data set %s as it is now", f.data.Dir()),
-			"--data names the data set that it was made with")
+	if data == "" {
+		return nil
+	}
+	for _, s := range f.sets {
+		for _, c := range s.Cases {
+			if err := f.data.Manifest().Holds(data, c.Task.AsOf); err != nil {
+				return hinted(fmt.Errorf("what is measured was made with the data set %s as it was before %w", f.data.Dir(), err),
+					"--data names the data set that it was made with")
+			}
+		}
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
 )
@@ -122,7 +123,10 @@ func (a *app) fork(ctx context.Context, f forking) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
-	if err := data.CheckTask(ctx, t.Run.Task); err != nil {
+	made, _, _ := strings.Cut(t.Run.Manifest.Data, withEvidence)
+	if err := data.CheckTask(ctx, t.Run.Task, made); errors.Is(err, datasets.ErrAppended) {
+		return hinted(err, "the fork would not know what the run knew: make tasks anew, or give --data the data set as it was")
+	} else if err != nil && !errors.Is(err, datasets.ErrOtherData) { // that is told as a change
 		return hinted(err, "give --data the data set of the run's tasks")
 	}
 	setup, err := f.setup(t, then, at)
@@ -138,6 +142,7 @@ func (a *app) fork(ctx context.Context, f forking) (err error) {
 	if err := works.admits([]tasks.Task{t.Run.Task}); err != nil {
 		return err
 	}
+	works.goesOnAs(made, t.Run.Task)
 	manifest, err := setup.manifest(works)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -123,11 +124,15 @@ func graphInfoCommand(a *app) *cobra.Command {
 		Use:   "info GRAPH.BIN",
 		Short: "Say what a graph snapshot holds, and check it",
 		Long: strings.TrimSpace(`
-Say what a graph snapshot holds. A snapshot of up to 32 MB is always checked
+Say what a graph snapshot holds; of that of a data set, without what was
+appended since (mars graph compact folds it in). A snapshot of up to 32 MB is always checked
 whole; of a longer one only the head, unless --verify asks for every byte.`),
 		Example: "  mars graph info data/ml/graph.bin --verify",
 		Args:    exactly("GRAPH.BIN"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
+				return hinted(usagef("%s is a folder, not a graph snapshot", args[0]), "in a data set it is %s", filepath.Join(args[0], "graph*.bin"))
+			}
 			g, err := graph.Open(args[0])
 			if err != nil {
 				return err

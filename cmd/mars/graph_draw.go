@@ -123,7 +123,7 @@ func (a *app) draw(ctx context.Context, d drawing) (err error) {
 
 // ego asks the graph as of the moment; titles come from the catalog.
 func (d drawing) ego(ctx context.Context, set *datasets.Dataset, words translate.Words) (*ego.Ego, error) {
-	task, err := d.seen.view(set)
+	task, err := d.seen.view(ctx, set)
 	if err != nil {
 		return nil, err
 	}

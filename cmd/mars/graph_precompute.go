@@ -97,7 +97,7 @@ func (a *app) precompute(ctx context.Context, p precomputing) (err error) {
 		at = d.Graph().End()
 	}
 	id.AsOf = at.Truncate(time.Second)
-	groups, err := p.groups(d, id.AsOf)
+	groups, err := p.groups(ctx, d, id.AsOf)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (a *app) precompute(ctx context.Context, p precomputing) (err error) {
 }
 
 // groups are the calls to make.
-func (p precomputing) groups(d *datasets.Dataset, at time.Time) ([]stored.Group, error) {
+func (p precomputing) groups(ctx context.Context, d *datasets.Dataset, at time.Time) ([]stored.Group, error) {
 	name, cut := d.Manifest().Name, d.Graph().At(at)
 	groups := []stored.Group{stored.Items(name, cut), stored.Users(name, cut)}
 	if p.tasks == "" {
@@ -152,6 +152,9 @@ func (p precomputing) groups(d *datasets.Dataset, at time.Time) ([]stored.Group,
 	list, err := tasks.ReadFile(p.tasks)
 	if err != nil {
 		return nil, hinted(err, "mars tasks makes a task file")
+	}
+	if err := fits(ctx, d, p.tasks, list...); err != nil {
+		return nil, err
 	}
 	g, err := stored.Tasks(list, at)
 	if err != nil {

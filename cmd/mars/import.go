@@ -21,6 +21,7 @@ import (
 // importFlags are what an import is told.
 type importFlags struct {
 	format, in, out string
+	append          bool
 	columns         []string
 	cfg             datasets.ImportConfig
 }
@@ -36,15 +37,30 @@ directory: the user-item graph, a catalog and a manifest. DIR appears whole, or
 not at all. What cannot be used is dropped, counted, and told with its reason;
 of a user's events with the same item the earliest stays.
 
+With --append, DIR is there already, and what is new in the source is added to
+it: interactions, with the items, users and reviews that come with them. The
+rest stays as it is, what DIR says of an item or a user too, and every command
+sees the new at once. Tasks, runs and stored evidence stay good unless something
+was appended from before their moment; those are refused from then on. mars
+graph compact DIR folds in what was appended.
+
 Formats (gzip and zstd are read as they are):
 ` + formatList()),
 		Example: `  mars import --in ml-latest-small --out data/ml
   mars import --format amazon-2018 --in Gift_Cards_5.json.gz --out data/gifts
+  mars import --in new.csv --out data/ml --append
   mars import --format csv --in log.csv --out data/log --map user=member --map item=sku --map time=at`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := need(c, "in", "out"); err != nil {
 				return err
+			}
+			if f.append {
+				for _, name := range []string{"force", "name"} {
+					if c.Flags().Changed(name) {
+						return hinted(usagef("--%s means nothing with --append", name), "--append adds to the data set as it is; without it, --force replaces it")
+					}
+				}
 			}
 			return a.importSource(c.Context(), f)
 		},
@@ -55,6 +71,7 @@ Formats (gzip and zstd are read as they are):
 	c.Flags().StringVar(&f.cfg.Name, "name", "", "name of the data set in tasks (default: the last part of --out)")
 	c.Flags().StringArrayVar(&f.columns, "map", nil, "role=column of a plain table, once per role: user, item, rating, time, review, title, categories, creators, year, text, name")
 	c.Flags().StringVar(&f.cfg.TimeLayout, "time-layout", "", "how times are written, as in Go's package time: 2006-01-02 15:04")
+	c.Flags().BoolVar(&f.append, "append", false, "add what is new in the source to the data set that is there")
 	c.Flags().BoolVar(&f.cfg.Replace, "force", false, "replace the data set that is there")
 	return c
 }
@@ -95,6 +112,9 @@ func (a *app) importSource(ctx context.Context, f importFlags) error {
 		p.Total(total)
 		p.Add(done - read)
 		read = done
+	}
+	if f.append {
+		return a.appendSource(ctx, f, reader, p)
 	}
 	m, err := datasets.Import(ctx, reader, f.in, f.out, f.cfg)
 	if err == nil {
@@ -156,8 +176,10 @@ func importHint(err error, f importFlags) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return hinted(fmt.Errorf("import %s: interrupted", f.in), "nothing was written; the same command starts again")
+	case errors.Is(err, datasets.ErrBusy):
+		return hinted(err, "wait until it is done; the same command starts again")
 	case errors.Is(err, datasets.ErrExists):
-		return hinted(err, "--force replaces it")
+		return hinted(err, "--append adds to it, --force replaces it")
 	case errors.Is(err, formats.ErrOptions):
 		return hinted(usagef("%w", err), "see mars import --help")
 	case errors.Is(err, datasets.ErrUnusable):
@@ -186,27 +208,36 @@ func writeManifest(w io.Writer, dir string, m datasets.Manifest) {
 		}
 		fmt.Fprintln(t)
 	}
-	rated := "no ratings"
-	if m.Ratings.Share > 0 {
-		rated = fmt.Sprintf("%.1f%% rated, %g to %g", 100*m.Ratings.Share, m.Ratings.Min, m.Ratings.Max)
-	}
-	row("interactions", n.Interactions, rated)
+	row("interactions", n.Interactions, rated(m.Ratings))
 	row("users", n.Users, remark(n.UserRecords, "user records"))
 	row("items", n.Items, remark(n.IdleItems, "without an interaction"))
 	row("reviews", n.Reviews, "")
 	row("rows read", n.Rows, "")
 	row("dropped", n.Rows-n.Interactions, "")
-	reasons := make([]formats.Reason, 0, len(n.Dropped))
-	for reason, count := range n.Dropped {
+	for _, reason := range droppedFor(n.Dropped) {
+		row(string(reason), n.Dropped[reason], "")
+	}
+	t.Flush()
+}
+
+// rated says what ratings there are.
+func rated(r datasets.Ratings) string {
+	if r.Share == 0 {
+		return "no ratings"
+	}
+	return fmt.Sprintf("%.1f%% rated, %g to %g", 100*r.Share, r.Min, r.Max)
+}
+
+// droppedFor returns the reasons for which something was dropped.
+func droppedFor(counts map[formats.Reason]int) []formats.Reason {
+	reasons := make([]formats.Reason, 0, len(counts))
+	for reason, count := range counts {
 		if count > 0 {
 			reasons = append(reasons, reason)
 		}
 	}
 	slices.Sort(reasons)
-	for _, reason := range reasons {
-		row(string(reason), n.Dropped[reason], "")
-	}
-	t.Flush()
+	return reasons
 }
 
 // remark is what is said behind a count, where there is something to say.

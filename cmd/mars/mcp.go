@@ -64,7 +64,7 @@ func (a *app) mcp(c *cobra.Command, f mcpFlags) (err error) {
 			return err
 		}
 	}
-	e, d, err := a.world(f.world)
+	e, d, err := a.world(c.Context(), f.world)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,22 @@ func openData(dir string) (*datasets.Dataset, error) {
 	return d, hinted(err, "mars import makes a data set directory")
 }
 
+// fits reports why tasks cannot be asked of a data set, if so: they were made of
+// another one, or what was known at their moment has changed since. Tasks
+// without a recipe beside them are made by hand: nobody knows of what.
+func fits(ctx context.Context, d *datasets.Dataset, path string, list ...tasks.Task) error {
+	made := ""
+	if recipe, err := gold.ReadRecipe(path); err == nil {
+		made = recipe.Data
+	}
+	for _, t := range list {
+		if err := d.CheckTask(ctx, t, made); err != nil {
+			return hinted(usagef("%s: %w", path, err), "mars tasks --data %s makes tasks of this data set", d.Dir())
+		}
+	}
+	return nil
+}
+
 // readGold reads what the users really took.
 func readGold(path string) (map[string]gold.Gold, error) {
 	golds, err := gold.ReadFile(path)

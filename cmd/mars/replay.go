@@ -103,6 +103,9 @@ func (a *app) replay(ctx context.Context, r replaying) (err error) {
 		return err
 	}
 	defer works.Close()
+	if err := works.standAs(ctx, a, st); err != nil {
+		return err
+	}
 	now := st.Manifest()
 	now.Prompts, now.Data = works.prompts, works.dataDigest()
 	for _, d := range st.Manifest().Differences(now) {

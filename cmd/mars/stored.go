@@ -36,7 +36,7 @@ func openStored(ctx context.Context, d *datasets.Dataset, file string) (*stored.
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := stored.Open(ctx, storedPath(d, file), id)
+	s, err := stored.Open(ctx, storedPath(d, file), id, d.Manifest().Holds)
 	if err != nil {
 		return nil, nil, err
 	}

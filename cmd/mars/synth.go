@@ -16,8 +16,6 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
-	"github.com/mars-rec/mars/tasks/datasets"
-	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories/store"
 )
 
@@ -125,8 +123,8 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return err
 	}
 	defer data.Close()
-	if err := s.fits(ctx, data, list); err != nil {
-		return hinted(usagef("%s: %w", s.tasks, err), "mars tasks --data %s makes tasks of this data set", s.data)
+	if err := fits(ctx, data, s.tasks, list...); err != nil {
+		return err
 	}
 	if path, ok := strings.CutPrefix(s.model, "builtin:"); ok {
 		if weights, err := rank.Load(path); err == nil && weights.Dataset != data.Manifest().Name {
@@ -143,6 +141,12 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	}
 	if s.dryRun {
 		return a.plan(ctx, s, works, list)
+	}
+	if earlier, err := openStore(ctx, s.out); err == nil {
+		works.goesOnAs(fingerprintOf(earlier), list...)
+		if err := earlier.Close(); err != nil {
+			return err
+		}
 	}
 	manifest, err := setup.manifest(works)
 	if err != nil {
@@ -250,21 +254,6 @@ func (s *synthesis) list() ([]tasks.Task, error) {
 		list = list[:s.limit]
 	}
 	return list, nil
-}
-
-// fits reports why the tasks are none of the data set, if so: they were made of
-// another one, or before it was imported anew.
-func (s *synthesis) fits(ctx context.Context, data *datasets.Dataset, list []tasks.Task) error {
-	for _, t := range list {
-		if err := data.CheckTask(ctx, t); err != nil {
-			return err
-		}
-	}
-	recipe, err := gold.ReadRecipe(s.tasks)
-	if err == nil && recipe.Data != "" && recipe.Data != data.Manifest().Fingerprint() {
-		return fmt.Errorf("the tasks were made of %s as it was before it was imported anew", recipe.Dataset)
-	}
-	return nil // tasks without a recipe are made by hand
 }
 
 // open opens a model, and asks it whether it may work on the tasks.

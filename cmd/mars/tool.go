@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func (a *app) callTool(c *cobra.Command, f toolFlags, name, arguments string) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	task, err := f.view(d)
+	task, err := f.view(c.Context(), d)
 	if err != nil {
 		return err
 	}
@@ -130,7 +131,7 @@ func (f toolFlags) check(c *cobra.Command, name string) error {
 
 // view returns the task whose view the tool gets: one of a task file, or one of
 // a moment and perhaps a user, without candidates.
-func (f toolFlags) view(d *datasets.Dataset) (tasks.Task, error) {
+func (f toolFlags) view(ctx context.Context, d *datasets.Dataset) (tasks.Task, error) {
 	if f.task == "" {
 		at, err := gold.ParseMoment(f.asOf, d.Graph())
 		if err != nil {
@@ -151,7 +152,7 @@ func (f toolFlags) view(d *datasets.Dataset) (tasks.Task, error) {
 	}
 	for _, t := range all {
 		if t.ID == id {
-			return t, nil
+			return t, fits(ctx, d, path, t)
 		}
 	}
 	return tasks.Task{}, usagef("%s has no task %q: its first of %d is %s", path, id, len(all), all[0].ID)

@@ -68,6 +68,7 @@ type works struct {
 	*orchestrator.Orchestrator
 	data    *datasets.Dataset
 	stored  *stored.Store // nil: none
+	made    string        // fingerprint of the data set that the answers are of; "": its own
 	prompts string        // their digest
 	cfg     orchestrator.Config
 	origin  *trajectories.Origin // of forks; nil: they are none
@@ -106,11 +107,46 @@ func (w *works) Close() error {
 
 // dataDigest identifies what tools answer from.
 func (w *works) dataDigest() string {
-	digest := w.data.Manifest().Fingerprint()
+	digest := cmp.Or(w.made, w.data.Manifest().Fingerprint())
 	if w.stored != nil {
 		digest += withEvidence + w.stored.Header().Content
 	}
 	return digest
+}
+
+// goesOnAs makes the works those of the data set as it had that fingerprint, if
+// it answers each task still as it did then: what was appended since is later.
+func (w *works) goesOnAs(fingerprint string, list ...tasks.Task) {
+	for _, t := range list {
+		if w.data.Manifest().Holds(fingerprint, t.AsOf) != nil {
+			return
+		}
+	}
+	w.made = fingerprint
+}
+
+// standAs is goesOnAs for the runs of a store. It tells of how many what was
+// known has changed.
+func (w *works) standAs(ctx context.Context, a *app, st *store.Store) error {
+	made, total, changed := fingerprintOf(st), 0, 0
+	for r, err := range st.Runs(ctx) {
+		if err != nil {
+			return storeError(err)
+		}
+		total++
+		if err := w.data.Manifest().Holds(made, r.Task.AsOf); errors.Is(err, datasets.ErrOtherData) {
+			return nil // told as a difference
+		} else if err != nil {
+			changed++
+		}
+	}
+	if changed == 0 {
+		w.made = made
+		return nil
+	}
+	a.notef("note: interactions from before the moments of %s of %s runs were appended to %s: what was known then has changed",
+		thousands(int64(changed)), thousands(int64(total)), w.data.Dir())
+	return nil
 }
 
 const withEvidence = " with evidence "

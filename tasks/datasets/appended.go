@@ -85,7 +85,7 @@ func (m Manifest) Holds(fingerprint string, asOf time.Time) error {
 	case !ok:
 		return ErrOtherData
 	case !first.IsZero() && first.Unix() < asOf.Unix(): // a cut is of whole seconds too
-		return fmt.Errorf("interactions from %s on were appended since: %w", first.Format(time.RFC3339), ErrAppended)
+		return fmt.Errorf("interactions from %s on were appended: %w", first.Format(time.RFC3339), ErrAppended)
 	}
 	return nil
 }

@@ -184,7 +184,7 @@ func (d *Dataset) CheckTask(ctx context.Context, task tasks.Task, made string) e
 	}
 	if made != "" {
 		if err := d.manifest.Holds(made, task.AsOf); err != nil {
-			return fmt.Errorf("task %s of %s was made of %s as it was before: %w", task.ID, task.AsOf.UTC().Format(time.RFC3339), d.manifest.Name, err)
+			return fmt.Errorf("task %s of %s was made of %s as it was before %w", task.ID, task.AsOf.UTC().Format(time.RFC3339), d.manifest.Name, err)
 		}
 	}
 	if _, ok := d.graph.At(d.graph.End()).User(task.User); !ok {

@@ -99,7 +99,11 @@ type Store struct {
 // Open opens a file of evidence. Evidence of other data, of other tools or of a
 // newer version, and a file that is none, are refused with what to do. The
 // moment is the file's own: want.AsOf is not looked at.
-func Open(ctx context.Context, path string, want Identity) (_ *Store, err error) {
+//
+// Holds says why data of another fingerprint than want's do not answer as of a
+// moment what want's answer, nil if they do: evidence of a data set to which
+// something later was appended is good still. Without it other data are refused.
+func Open(ctx context.Context, path string, want Identity, holds func(snapshot string, asOf time.Time) error) (_ *Store, err error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("stored evidence %s: %w: mars graph precompute makes it", path, fs.ErrNotExist)
 	}
@@ -125,9 +129,14 @@ func Open(ctx context.Context, path string, want Identity) (_ *Store, err error)
 		return nil, fmt.Errorf("stored evidence %s has version %d, this program reads %d: use a newer mars", path, h.Version, Version)
 	case h.Version < Version:
 		return nil, fmt.Errorf("stored evidence %s has version %d, this program reads %d: make it again with mars graph precompute", path, h.Version, Version)
-	case h.Snapshot != want.Snapshot:
+	case h.Snapshot != want.Snapshot && holds == nil:
 		return nil, fmt.Errorf("stored evidence %s is of other data: make it again with mars graph precompute", path)
-	case h.Tools != want.Tools:
+	case h.Snapshot != want.Snapshot:
+		if err := holds(h.Snapshot, h.AsOf); err != nil {
+			return nil, fmt.Errorf("stored evidence %s is of other data: %w: make it again with mars graph precompute", path, err)
+		}
+	}
+	if h := s.header; h.Tools != want.Tools {
 		return nil, fmt.Errorf("stored evidence %s was made with other tools: make it again with mars graph precompute", path)
 	}
 	if s.values, err = zstd.NewReader(nil, zstd.WithDecoderDictRaw(dictionaryID, dictionary), zstd.WithDecoderMaxMemory(maxValue)); err != nil {

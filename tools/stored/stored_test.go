@@ -94,7 +94,7 @@ func library(t testing.TB) world {
 
 func (w world) open(t testing.TB) *stored.Store {
 	t.Helper()
-	s, err := stored.Open(t.Context(), w.path, w.id)
+	s, err := stored.Open(t.Context(), w.path, w.id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +379,7 @@ func TestOpenRefuses(t *testing.T) {
 		if tc.damage != nil {
 			tc.damage(path)
 		}
-		if s, err := stored.Open(t.Context(), path, id); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if s, err := stored.Open(t.Context(), path, id, nil); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, %v, want an error with %q", tc.name, s, err, tc.want)
 		}
 	}
