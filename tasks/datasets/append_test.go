@@ -142,6 +142,7 @@ func sources(rt *rapid.T, users, items []string) (parts []rows, whole rows) {
 // after compaction, against one that was imported of all at once: the same
 // graph, to the byte, the same catalog and the same counts.
 func TestAppendedIsAsImported(t *testing.T) {
+	t.Parallel() // it waits for the disk most of its time
 	users, items := []string{"u1", "u2", "u3", "u4"}, []string{"a", "b", "c", "d", "e"}
 	ids := append(slices.Clone(items), "idle0", "idle1", "idle2", "idle3")
 	dir, n := t.TempDir(), 0
@@ -160,7 +161,7 @@ func TestAppendedIsAsImported(t *testing.T) {
 				rt.Fatal(err)
 			}
 			defer d.Close()
-			if !reflect.DeepEqual(d.Manifest(), m) && d.Manifest().Fingerprint() != m.Fingerprint() {
+			if d.Manifest().Fingerprint() != m.Fingerprint() {
 				rt.Errorf("%s: another manifest was opened", when)
 			}
 			if err := d.Verify(t.Context()); err != nil {
