@@ -81,13 +81,14 @@ type serializer struct {
 	results  map[string]tools.Result
 	refs     map[string]message.ID // of the results
 	made     map[string]bool       // calls, by name and arguments
+	analyses map[message.ID]phase.Analysis
 	last     map[string]message.ID // of each role, its last analysis
 	ranked   bool
 }
 
 // index finds the answers of calls and the last word of each analyst.
 func (s *serializer) index() error {
-	s.last = map[string]message.ID{}
+	s.analyses, s.last = map[message.ID]phase.Analysis{}, map[string]message.ID{}
 	for _, e := range s.t.Log {
 		switch e.Kind {
 		case (tools.Result{}).Kind():
@@ -101,7 +102,7 @@ func (s *serializer) index() error {
 			if err != nil {
 				return err
 			}
-			s.last[a.Role] = e.ID
+			s.analyses[e.ID], s.last[a.Role] = a, e.ID
 		}
 	}
 	return nil
@@ -118,11 +119,9 @@ func (s *serializer) add(e message.Envelope) error {
 	case phase.Plan{}.Kind():
 		return put[phase.Plan](s, e)
 	case phase.Analysis{}.Kind():
-		a, err := message.Decode[phase.Analysis](e)
-		if err == nil && !(s.how.SkipRevised && s.last[a.Role] != e.ID) {
+		if a := s.analyses[e.ID]; !(s.how.SkipRevised && s.last[a.Role] != e.ID) {
 			s.say(e.ID, phase.Write(a))
 		}
-		return err
 	case phase.Reflection{}.Kind():
 		r, err := message.Decode[phase.Reflection](e)
 		if err == nil && !(s.how.SkipRevised && r.Verdict == phase.Revise) {

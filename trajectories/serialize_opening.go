@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -28,7 +29,7 @@ func Opening(task tasks.Task, lines []string) ([]model.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	form, err := template.ParseFS(openingFiles, taskFile)
+	form, err := taskForm()
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +50,17 @@ func Opening(task tasks.Task, lines []string) ([]model.Message, error) {
 	}, nil
 }
 
+// taskForm is the form of the second message, read once: it is part of the
+// program.
+var taskForm = sync.OnceValues(func() (*template.Template, error) {
+	return template.ParseFS(openingFiles, taskFile)
+})
+
 // systemPrompt is what every student is told first.
-func systemPrompt() (string, error) {
+var systemPrompt = sync.OnceValues(func() (string, error) {
 	b, err := openingFiles.ReadFile(systemFile)
 	return strings.TrimSpace(string(b)), err
-}
+})
 
 // OpeningDigest is the SHA-256, in hex, of the files that [Opening] is made
 // from: what a student was trained with must be what it is served with.

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/message/phase"
 	"github.com/mars-rec/mars/model"
 )
@@ -164,23 +166,35 @@ func (p *parser) end() error {
 // log: those who analysed, and those whom a plan or a reflection gave work.
 func (t *Trajectory) Roles() ([]string, error) {
 	var roles []string
-	seen := map[string]bool{}
+	add := func(role string) {
+		if role != "" && !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
 	for _, e := range t.Log {
-		var body struct {
-			Role     string          `json:"role"`
-			Subtasks []phase.Subtask `json:"subtasks"`
-		}
+		var subtasks []phase.Subtask
 		switch e.Kind {
-		case phase.Plan{}.Kind(), phase.Analysis{}.Kind(), phase.Reflection{}.Kind():
-			if err := json.Unmarshal(e.Body, &body); err != nil {
-				return nil, fmt.Errorf("message %s: %w", e.ID, err)
+		case phase.Plan{}.Kind():
+			p, err := message.Decode[phase.Plan](e)
+			if err != nil {
+				return nil, err
 			}
+			subtasks = p.Subtasks
+		case phase.Analysis{}.Kind():
+			a, err := message.Decode[phase.Analysis](e)
+			if err != nil {
+				return nil, err
+			}
+			add(a.Role)
+		case phase.Reflection{}.Kind():
+			r, err := message.Decode[phase.Reflection](e)
+			if err != nil {
+				return nil, err
+			}
+			subtasks = r.Subtasks
 		}
-		for _, s := range append(body.Subtasks, phase.Subtask{Role: body.Role}) {
-			if s.Role != "" && !seen[s.Role] {
-				seen[s.Role] = true
-				roles = append(roles, s.Role)
-			}
+		for _, s := range subtasks {
+			add(s.Role)
 		}
 	}
 	return roles, nil

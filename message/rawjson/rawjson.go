@@ -18,7 +18,9 @@ package rawjson
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Each mask has a byte of its value eight times.
@@ -39,72 +41,74 @@ func plain(w uint64) int {
 
 // AppendString appends s as a JSON string, as encoding/json writes it without
 // the escapes for HTML: bytes that are no UTF-8 become \ufffd.
-func AppendString[S ~string | ~[]byte](dst []byte, s S) []byte {
-	dst = append(dst, '"')
-	for i := 0; i < len(s); {
-		if i+8 <= len(s) {
-			w := load(s, i)
-			n := plain(w)
-			dst = binary.LittleEndian.AppendUint64(dst, w)
-			dst, i = dst[:len(dst)-8+n], i+n
-			if n == 8 {
+func AppendString(dst []byte, s string) []byte {
+	src := bytesOf(s)
+	const room = 2*8 + 2 // for eight bytes, each escaped, and one more store
+	dst = append(slices.Grow(dst, len(src)+len(src)/4+room), '"')
+	for i := 0; i < len(src); {
+		if i+8 <= len(src) {
+			if w := load(src, i); plain(w) == 8 {
+				dst = binary.LittleEndian.AppendUint64(dst, w)
+				i += 8
 				continue
 			}
 		}
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-			i++
-			continue
-		case c < utf8.RuneSelf:
-			dst = appendASCII(dst, c)
-			i++
-			continue
+		if cap(dst)-len(dst) < room {
+			dst = slices.Grow(dst, len(src)-i+room)
 		}
-		r, size := utf8.DecodeRuneInString(string(s[i:min(len(s), i+utf8.UTFMax)]))
-		switch {
-		case r == utf8.RuneError && size == 1:
-			dst = append(dst, `\ufffd`...)
-		case r == '\u2028' || r == '\u2029': // as encoding/json does, for JavaScript's sake
-			dst = append(dst, '\\', 'u', '2', '0', '2', hex[r&0xF])
-		default:
-			dst = append(dst, s[i:i+size]...)
+		// Each byte is stored with the one after it, and what it does not need is
+		// written over: a branch for each quote would be guessed wrong too often.
+		out, n := dst[:cap(dst)], len(dst)
+		for last := min(i+8, len(src)); i < last; i++ {
+			e := escapes[src[i]]
+			if e == 0 {
+				break
+			}
+			binary.LittleEndian.PutUint16(out[n:], uint16(e))
+			n += int(e >> 16)
 		}
-		i += size
+		if dst = dst[:n]; i < len(src) && escapes[src[i]] == 0 {
+			dst, i = appendRare(dst, src, i)
+		}
 	}
 	return append(dst, '"')
 }
 
 const hex = "0123456789abcdef"
 
-// appendASCII appends one character of a string other than quotes and
-// backslashes, escaped if it must be.
-func appendASCII(dst []byte, c byte) []byte {
-	switch c {
-	case '\b':
-		return append(dst, '\\', 'b')
-	case '\f':
-		return append(dst, '\\', 'f')
-	case '\n':
-		return append(dst, '\\', 'n')
-	case '\r':
-		return append(dst, '\\', 'r')
-	case '\t':
-		return append(dst, '\\', 't')
+// escapes is how each byte stands in a string: its one or two bytes, the first
+// in the lowest place, and above them how many they are; 0 for what takes more.
+var escapes = func() (table [256]uint32) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = 1<<16 | uint32(c)
 	}
-	if c < ' ' {
-		return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
+	for short, c := range map[byte]byte{'"': '"', '\\': '\\', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'} {
+		table[c] = 2<<16 | uint32(short)<<8 | '\\'
 	}
-	return append(dst, c)
+	return table
+}()
+
+// appendRare appends the control character or the rune that stands at i, and
+// returns where the next one does.
+func appendRare(dst, src []byte, i int) ([]byte, int) {
+	if c := src[i]; c < utf8.RuneSelf {
+		return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF]), i + 1
+	}
+	switch r, size := utf8.DecodeRune(src[i:]); {
+	case r == utf8.RuneError && size == 1:
+		return append(dst, `\ufffd`...), i + 1
+	case r == '\u2028' || r == '\u2029': // as encoding/json does, for JavaScript's sake
+		return append(dst, '\\', 'u', '2', '0', '2', hex[r&0xF]), i + size
+	default:
+		return append(dst, src[i:i+size]...), i + size
+	}
 }
 
-// load returns the eight bytes of s from i on; the compiler makes one load of
-// it.
-func load[S ~string | ~[]byte](s S, i int) uint64 {
-	_ = s[i+7]
-	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
-}
+// bytesOf are the bytes of s, to be read only.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// load returns the eight bytes of s from i on.
+func load(s []byte, i int) uint64 { return binary.LittleEndian.Uint64(s[i:]) }
 
 // AppendCompact appends src without the spaces between its tokens; ok is false,
 // and nothing appended, where it gives up: src is no JSON, or is nested too
@@ -135,6 +139,27 @@ func AppendCompact(dst, src []byte) (_ []byte, ok bool) {
 		i++
 	}
 	return dst, true
+}
+
+// IndexPair returns where the two bytes first stand one after the other in s;
+// -1 where they do not. It is for those that are frequent each and rare together,
+// as a backslash and a u.
+func IndexPair(s string, first, second byte) int {
+	src := bytesOf(s)
+	a, b := uint64(first)*ones, uint64(second)*ones
+	i := 0
+	for ; i+9 <= len(s); i += 8 {
+		both := (load(src, i) ^ a) | (load(src, i+1) ^ b) // a byte of it is 0 where both are
+		if marks := (both - ones) &^ both & highs; marks != 0 {
+			return i + bits.TrailingZeros64(marks)/8
+		}
+	}
+	for ; i+1 < len(s); i++ {
+		if s[i] == first && s[i+1] == second {
+			return i
+		}
+	}
+	return -1
 }
 
 // Valid reports whether src is one JSON value with nothing but spaces around

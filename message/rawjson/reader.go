@@ -27,6 +27,9 @@ func NewReader(src []byte) *Reader { return &Reader{src: src} }
 // Done reports whether all was read, and as it was asked for.
 func (r *Reader) Done() bool { return r.at == len(r.src) }
 
+// Failed reports whether the reader has failed.
+func (r *Reader) Failed() bool { return r.at < 0 }
+
 // Fail makes the reader one that has failed.
 func (r *Reader) Fail() { r.at = -1 }
 
@@ -117,6 +120,17 @@ func (r *Reader) Key(name string) bool {
 	}
 	r.at = from
 	return false
+}
+
+// NextKey reads the name of a member, whatever it is, with the comma before it
+// unless it is the first of its object.
+func (r *Reader) NextKey() string {
+	if r.at > 0 && r.src[r.at-1] != '{' {
+		r.Need(",")
+	}
+	key := r.String()
+	r.Need(":")
+	return key
 }
 
 // NeedKey passes over the name of a member, which must stand next.

@@ -1,6 +1,9 @@
 package rawjson
 
-import "unicode/utf8"
+import (
+	"math/bits"
+	"unicode/utf8"
+)
 
 // deepest is how deep values may be nested before a [Reader] gives up.
 const deepest = 200
@@ -91,14 +94,16 @@ func (r *Reader) Space() bool {
 func stringEnd(s []byte, i int) int {
 	for i++; i < len(s); {
 		if i+8 <= len(s) {
-			if n := plain(load(s, i)); n > 0 {
-				i += n
+			n := inside(load(s, i))
+			if i += n; n == 8 {
 				continue
 			}
 		}
 		switch c := s[i]; {
 		case c == '"':
 			return i + 1
+		case c == '\\' && i+1 < len(s) && s[i+1] == '"': // the most frequent
+			i += 2
 		case c == '\\':
 			if i = escapeEnd(s, i); i < 0 {
 				return -1
@@ -110,6 +115,15 @@ func stringEnd(s []byte, i int) int {
 		}
 	}
 	return -1
+}
+
+// inside returns how many of the eight bytes in w, the first in the lowest
+// place, come before the first that ends a string, escapes or may not stand in
+// one.
+func inside(w uint64) int {
+	quote, slash := w^('"'*ones), w^('\\'*ones)
+	marks := (w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash
+	return bits.TrailingZeros64(marks&highs) / 8
 }
 
 // escapeEnd returns where the escape sequence ends that starts at i; -1 if it

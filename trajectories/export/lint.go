@@ -1,13 +1,12 @@
 package export
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/gold"
@@ -78,24 +77,39 @@ func lintRoles(messages []model.Message, toolNames map[string]bool) error {
 // templateToken returns a token of a chat template, or a tag that a template
 // writes itself, that stands in a text; "" if none does.
 func templateToken(text string) string {
-	for _, token := range []string{"<|", "|>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<tools>", "</tools>", "<think>", "</think>", "<｜", "[INST]", "[/INST]"} {
-		if strings.Contains(text, token) {
-			return token
+	for _, mark := range []string{"<", ">", "INST]"} { // each token has one of them
+		for from := 0; ; {
+			at := strings.Index(text[from:], mark)
+			if at < 0 {
+				break
+			}
+			at += from
+			for _, token := range templateTokens() {
+				before := strings.Index(token, mark)
+				if before >= 0 && at >= before && strings.HasPrefix(text[at-before:], token) {
+					return token
+				}
+			}
+			from = at + len(mark)
 		}
 	}
 	return ""
+}
+
+// templateTokens are what no text of a row may hold.
+func templateTokens() [13]string {
+	return [...]string{"<|", "|>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<tools>", "</tools>", "<think>", "</think>", "<｜", "[INST]", "[/INST]"}
 }
 
 // lintGold checks that a right item is nowhere unless as a candidate: the
 // prompt is made of the task and the candidates only, and in what tools
 // answered every mention of the item carries its label.
 func lintGold(task tasks.Task, messages []model.Message, g gold.Gold) error {
+	labels := task.Labels()
 	var lines []string
 	for line := range strings.Lines(messages[1].Content) {
-		for _, label := range task.Labels() {
-			if strings.HasPrefix(line, label+" | ") {
-				lines = append(lines, strings.TrimRight(line, "\n"))
-			}
+		if label, _, ok := strings.Cut(line, " | "); ok && slices.Contains(labels, label) {
+			lines = append(lines, strings.TrimRight(line, "\n"))
 		}
 	}
 	opening, err := trajectories.Opening(task, lines)
@@ -106,33 +120,24 @@ func lintGold(task tasks.Task, messages []model.Message, g gold.Gold) error {
 		return errors.New("the prompt says more than the task and its candidates")
 	}
 	for i, m := range messages {
-		var answer any
-		if m.Role != model.ToolRole || !mayName(m.Content, g.Items) || json.Unmarshal([]byte(m.Content), &answer) != nil {
-			continue // an error, in words: tools do not name items in it that they were not asked for
+		if m.Role != model.ToolRole {
+			continue
 		}
 		for _, item := range g.Items {
 			label, _ := task.Label(item)
+			if labelled(m.Content, item, label) {
+				continue // as nearly always
+			}
+			var answer any
+			if json.Unmarshal([]byte(m.Content), &answer) != nil {
+				continue // an error, in words: tools do not name items in it that they were not asked for
+			}
 			if told(answer, item, label) {
 				return fmt.Errorf("message %d, the answer of %s, tells of the right item %s beside the candidates", i, m.Name, item)
 			}
 		}
 	}
 	return nil
-}
-
-// mayName reports whether one of the items stands in a JSON text, as it is or
-// escaped: what does not name it need not be decoded.
-func mayName(text string, items []string) bool {
-	if strings.Contains(text, `\u`) {
-		return true
-	}
-	for _, item := range items {
-		quoted, err := message.Marshal(item)
-		if err != nil || strings.Contains(text, string(quoted)) || bytes.ContainsRune(quoted, '\\') || strings.Contains(item, "/") {
-			return true
-		}
-	}
-	return false
 }
 
 // told reports whether a tool's answer names the item without its label.

@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
@@ -98,13 +99,23 @@ func (s *sheet) writer(w io.Writer) rows {
 }
 
 // lines writes JSON, one row a line, each in one write.
-type lines struct{ w io.Writer }
+type lines struct {
+	w    io.Writer
+	line []byte // for the next row
+}
 
 func (l *lines) write(row any) error {
-	b, err := message.Marshal(row)
-	if err == nil {
-		_, err = l.w.Write(append(b, '\n'))
+	w := rawjson.NewWriter(l.line[:0])
+	writeRow(w, row)
+	line, ok := w.Done()
+	if !ok {
+		var err error
+		if line, err = message.Marshal(row); err != nil {
+			return err
+		}
 	}
+	l.line = append(line, '\n')
+	_, err := l.w.Write(l.line)
 	return err
 }
 
