@@ -50,10 +50,11 @@ func Seat(tools []string) agents.Seat {
 // Config of a student. The zero value works, but for roles: a plan that gives
 // work to a role that is not among them is not in the form.
 type Config struct {
-	Roles   []string          // to whom a plan may give work: those of the team that taught it
-	Steps   int               // model calls of one task, at most; 0: 16
-	Calls   int               // tool calls of one task, at most; 0: 64
-	OnChunk func(model.Chunk) // hears the replies as they are written; nil: nobody
+	Roles   []string            // to whom a plan may give work: those of the team that taught it
+	Detail  trajectories.Detail // how much it is told, which is what it was trained on
+	Steps   int                 // model calls of one task, at most; 0: 16
+	Calls   int                 // tool calls of one task, at most; 0: 64
+	OnChunk func(model.Chunk)   // hears the replies as they are written; nil: nobody
 }
 
 // Agent returns the agent that works on the view's task.
@@ -84,6 +85,9 @@ func (s student) Handle(ctx context.Context, t *agents.Turn) (message.Body, erro
 		return nil, err
 	}
 	specs, err := t.Tools().Specs()
+	if err == nil {
+		specs, err = s.cfg.Detail.Specs(specs)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +119,7 @@ func (s student) open(ctx context.Context, t *agents.Turn) ([]model.Message, err
 	if err != nil {
 		return nil, err
 	}
-	opening, err := trajectories.Opening(s.view.Task(), lines)
+	opening, err := s.cfg.Detail.Opening(s.view.Task(), lines)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +134,10 @@ func (s student) open(ctx context.Context, t *agents.Turn) ([]model.Message, err
 // call makes a tool call, or tells the student that it has made too many.
 func (s student) call(ctx context.Context, t *agents.Turn, call model.ToolCall, reply message.ID, made *int) (model.Message, error) {
 	if *made++; *made <= s.cfg.Calls {
-		answer, _, err := t.Call(ctx, call, reply)
+		answer, result, err := t.Call(ctx, call, reply)
+		if err == nil {
+			answer.Content, err = s.cfg.Detail.Answer(result)
+		}
 		return answer, err
 	}
 	refused := tools.Result{Call: call.ID, Tool: call.Name, Error: fmt.Sprintf("%d calls were made, which is all: answer now", s.cfg.Calls)}

@@ -18,6 +18,8 @@ type Linear struct {
 	// the analyses that were written anew. The tool calls behind them stay, for
 	// what they measured still holds.
 	SkipRevised bool
+	// Detail is how much the student is told.
+	Detail Detail
 }
 
 // Serialize turns the log of a team into one linear conversation, as if one
@@ -43,16 +45,16 @@ type Linear struct {
 //
 // Each message's Ref is the first envelope that went into it.
 func Serialize(t *Trajectory, how Linear) ([]model.Message, error) {
-	if alone, err := t.alone(); err != nil {
+	if told, alone, err := t.alone(); err != nil {
 		return nil, err
 	} else if alone {
-		return t.verbatim()
+		return t.verbatim(told)
 	}
 	lines, err := t.candidates()
 	if err != nil {
 		return nil, err
 	}
-	conversation, err := Opening(t.Run.Task, lines)
+	conversation, err := how.Detail.Opening(t.Run.Task, lines)
 	if err != nil {
 		return nil, err
 	}
@@ -115,12 +117,12 @@ func (s *serializer) add(e message.Envelope) error {
 		if err != nil {
 			return err
 		}
-		s.calls(e.ID, out.Message)
+		return s.calls(e.ID, out.Message)
 	case phase.Plan{}.Kind():
 		return put[phase.Plan](s, e)
 	case phase.Analysis{}.Kind():
 		if a := s.analyses[e.ID]; !(s.how.SkipRevised && s.last[a.Role] != e.ID) {
-			s.say(e.ID, phase.Write(a))
+			s.say(e.ID, phase.Write(s.how.Detail.analysis(a)))
 		}
 	case phase.Reflection{}.Kind():
 		r, err := message.Decode[phase.Reflection](e)
@@ -163,7 +165,7 @@ func (s *serializer) say(id message.ID, text string) {
 
 // calls ends the assistant's message with tool calls, if the reply made any,
 // and adds their answers.
-func (s *serializer) calls(id message.ID, reply model.Message) {
+func (s *serializer) calls(id message.ID, reply model.Message) error {
 	var answers []model.Message
 	for _, call := range reply.ToolCalls {
 		r, ok := s.results[call.ID]
@@ -176,11 +178,15 @@ func (s *serializer) calls(id message.ID, reply model.Message) {
 			continue
 		}
 		s.made[key] = true
+		told, err := s.how.Detail.Answer(r)
+		if err != nil {
+			return err
+		}
 		s.open.ToolCalls = append(s.open.ToolCalls, call)
-		answers = append(answers, model.Message{Ref: s.refs[call.ID], Role: model.ToolRole, Content: r.Content(), ToolCallID: call.ID, Name: call.Name})
+		answers = append(answers, model.Message{Ref: s.refs[call.ID], Role: model.ToolRole, Content: told, ToolCallID: call.ID, Name: call.Name})
 	}
 	if len(answers) == 0 {
-		return
+		return nil
 	}
 	s.say(id, phase.CleanReply(reply.Content))
 	if s.open.Ref == "" {
@@ -188,6 +194,7 @@ func (s *serializer) calls(id message.ID, reply model.Message) {
 	}
 	s.flush()
 	s.messages = append(s.messages, answers...)
+	return nil
 }
 
 // spacedArguments writes a call's arguments as they are trained on. Nothing

@@ -6,26 +6,31 @@ import (
 	"github.com/mars-rec/mars/tools"
 )
 
-// alone reports whether the run is that of a student, who works alone: its
-// first prompt is that of [Opening].
-func (t *Trajectory) alone() (bool, error) {
+// alone reports whether the run is that of a student, who works alone, and how
+// much it was told: its first prompt is that of [Detail.Opening].
+func (t *Trajectory) alone() (Detail, bool, error) {
 	for _, e := range t.Log {
 		if e.Kind != (model.Message{}).Kind() {
 			continue
 		}
 		m, err := message.Decode[model.Message](e)
 		if err != nil {
-			return false, err
+			return Full, false, err
 		}
-		system, err := systemPrompt()
-		return m.Role == model.System && m.Content == system, err
+		for _, d := range []Detail{Full, Brief} {
+			form, err := d.opening()
+			if err != nil || m.Role == model.System && m.Content == form.system {
+				return d, err == nil, err
+			}
+		}
+		break
 	}
-	return false, nil
+	return Full, false, nil
 }
 
 // verbatim tells the conversation of a student: prompts, replies and results,
-// in their order.
-func (t *Trajectory) verbatim() ([]model.Message, error) {
+// in their order, in the words in which it was told.
+func (t *Trajectory) verbatim(told Detail) ([]model.Message, error) {
 	var messages []model.Message
 	for _, e := range t.Log {
 		switch e.Kind {
@@ -51,7 +56,11 @@ func (t *Trajectory) verbatim() ([]model.Message, error) {
 			if err != nil {
 				return nil, err
 			}
-			messages = append(messages, model.Message{Ref: e.ID, Role: model.ToolRole, Content: r.Content(), ToolCallID: r.Call, Name: r.Tool})
+			content, err := told.Answer(r)
+			if err != nil {
+				return nil, err
+			}
+			messages = append(messages, model.Message{Ref: e.ID, Role: model.ToolRole, Content: content, ToolCallID: r.Call, Name: r.Tool})
 		}
 	}
 	return messages, nil

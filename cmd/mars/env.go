@@ -21,6 +21,7 @@ import (
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tools"
+	"github.com/mars-rec/mars/trajectories"
 )
 
 // worldFlags say what an environment is made of.
@@ -28,6 +29,7 @@ type worldFlags struct {
 	data, tasks, gold string
 	reward            string
 	team              teamFlags
+	detail            string
 	sessions          int
 	idle              time.Duration
 }
@@ -38,6 +40,7 @@ func (f *worldFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.gold, "gold", "", "what the users really took, made by mars tasks")
 	c.Flags().StringVar(&f.reward, "reward", "", "YAML file with the parts of a reward and their weights, as mars score reads it; the paper's reward if not given")
 	c.Flags().StringVar(&f.team.file, "team", "", "YAML file of the team that taught the student; its tools and roles are the student's")
+	c.Flags().StringVar(&f.detail, "detail", "full", "how much the student is told: full or brief, as mars export was")
 	c.Flags().IntVar(&f.sessions, "sessions", 1024, "sessions open at once")
 	c.Flags().DurationVar(&f.idle, "idle", 15*time.Minute, "time after which a session that is not used is gone")
 }
@@ -51,6 +54,9 @@ func (a *app) world(ctx context.Context, f worldFlags) (e *environment.Environme
 		return nil, nil, usagef("--reward needs --gold: without it answers get no reward")
 	}
 	cfg := environment.Config{Sessions: f.sessions, Idle: f.idle, Clock: a.now, Report: func(err error) { a.notef("%v", err) }}
+	if cfg.Detail, err = trajectories.ParseDetail(f.detail); err != nil {
+		return nil, nil, usagef("--%w", err)
+	}
 	team, err := f.team.team()
 	if err != nil {
 		return nil, nil, err

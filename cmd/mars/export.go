@@ -24,7 +24,7 @@ import (
 type exporting struct {
 	path, gold, consumer, out string
 	reward                    string
-	as                        string
+	as, detail                string
 	shard                     int
 	all, final                bool
 	count                     counting
@@ -103,6 +103,7 @@ will; with --max-length those that it would cut are left out, and counted.`),
 	f.IntVar(&e.shard, "shard-rows", 0, "most rows in one file; 0 writes one file")
 	f.BoolVar(&e.all, "all", false, "write all well-formed runs, wherever they rank the gold item")
 	e.count.flags(c)
+	f.StringVar(&e.detail, "detail", "full", "how much the student is told: full, or brief: labels and levels, for a small student made from nothing")
 	f.BoolVar(&e.final, "final", false, "leave out what the reflector sent back, and keep the answer that came of it")
 	return c
 }
@@ -129,6 +130,14 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 	if err != nil {
 		return m, err
 	}
+	how := trajectories.Linear{SkipRevised: e.final}
+	if how.Detail, err = trajectories.ParseDetail(e.detail); err != nil {
+		return m, usagef("--%w", err)
+	}
+	specs, err := how.Detail.Specs(toolSpecs(setup.Team))
+	if err != nil {
+		return m, err
+	}
 	var filters []export.Filter
 	if !e.all {
 		filters = append(filters, export.GoldFirst()) // before what takes longer
@@ -140,7 +149,7 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 	}
 	cfg := export.Config{
 		Reward: by,
-		Tools:  toolSpecs(setup.Team), Roles: roleNames(setup.Team), Linear: trajectories.Linear{SkipRevised: e.final},
+		Tools:  specs, Roles: roleNames(setup.Team), Linear: how,
 		Template: tpl, Tokenizer: tk, MaxLength: e.count.max,
 		As: export.Format(e.as), ShardRows: e.shard,
 	}

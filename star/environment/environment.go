@@ -61,6 +61,7 @@ type Config struct {
 	Source tasks.Source
 	Tools  []tools.Named        // in the order in which the student is told of them
 	Roles  []string             // to whom a plan may give work
+	Detail trajectories.Detail  // how much the student is told
 	Gold   map[string]gold.Gold // by task; nil: answers get no reward. Otherwise every task has one
 	Reward *reward.Composition  // of an answer; nil: the paper's
 
@@ -152,7 +153,10 @@ func New(cfg Config) (*Environment, error) {
 	if e.reward, err = reward.Describe(cfg.Reward); err != nil {
 		return nil, err
 	}
-	opening, err := trajectories.Opening(tasks.Task{}, nil)
+	if e.specs, err = cfg.Detail.Specs(e.specs); err != nil {
+		return nil, fmt.Errorf("environment: %w", err)
+	}
+	opening, err := cfg.Detail.Opening(tasks.Task{}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tools"
-	"github.com/mars-rec/mars/trajectories"
 )
 
 // Session is one episode: one task, from its prompt to the reward. It is safe
@@ -59,7 +58,7 @@ func (s *Session) Begin(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("task %s: %w", id, err)
 	}
-	opening, err := trajectories.Opening(task, lines)
+	opening, err := s.env.cfg.Detail.Opening(task, lines)
 	if err != nil {
 		return err
 	}
@@ -152,7 +151,11 @@ func (s *Session) turn(ctx context.Context, m model.Message) ([]model.Message, e
 		} else if err := s.call(ctx, call, &answer); err != nil {
 			return nil, err
 		}
-		content := answer.Content()
+		content, err := s.env.cfg.Detail.Answer(answer)
+		if err != nil {
+			s.env.cfg.Report(fmt.Errorf("task %s: %w", s.task.ID, err))
+			return nil, fmt.Errorf("tool %s: %w", call.Name, errFailed)
+		}
 		bytes += len(content)
 		answers = append(answers, model.Message{Role: model.ToolRole, Content: content, ToolCallID: call.ID, Name: call.Name})
 	}

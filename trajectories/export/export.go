@@ -48,7 +48,7 @@ type Exporter interface {
 // Config is what exporters need besides trajectories.
 type Config struct {
 	// Tools are the tools that the student will have, in the order in which it
-	// is told of them.
+	// is told of them, in the words of Linear's [trajectories.Detail].
 	Tools []model.ToolSpec
 	// Roles are those that a plan may give work to, for the reward that stands
 	// beside rows for reinforcement learning; nil: any.

@@ -14,7 +14,7 @@ import (
 )
 
 // lint holds a conversation against the promises of the package.
-func lint(t *trajectories.Trajectory, messages []model.Message, g gold.Gold, toolNames map[string]bool) error {
+func lint(t *trajectories.Trajectory, messages []model.Message, g gold.Gold, toolNames map[string]bool, detail trajectories.Detail) error {
 	if err := lintRoles(messages, toolNames); err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func lint(t *trajectories.Trajectory, messages []model.Message, g gold.Gold, too
 			}
 		}
 	}
-	return lintGold(t.Run.Task, messages, g)
+	return lintGold(t.Run.Task, messages, g, detail)
 }
 
 // lintRoles checks the order of the roles: system, user, then the assistant,
@@ -104,15 +104,18 @@ func templateTokens() [13]string {
 // lintGold checks that a right item is nowhere unless as a candidate: the
 // prompt is made of the task and the candidates only, and in what tools
 // answered every mention of the item carries its label.
-func lintGold(task tasks.Task, messages []model.Message, g gold.Gold) error {
+func lintGold(task tasks.Task, messages []model.Message, g gold.Gold, detail trajectories.Detail) error {
 	labels := task.Labels()
-	var lines []string
+	lines := task.Candidates // whose texts a brief prompt does not tell
+	if detail == trajectories.Full {
+		lines = nil
+	}
 	for line := range strings.Lines(messages[1].Content) {
 		if label, _, ok := strings.Cut(line, " | "); ok && slices.Contains(labels, label) {
 			lines = append(lines, strings.TrimRight(line, "\n"))
 		}
 	}
-	opening, err := trajectories.Opening(task, lines)
+	opening, err := detail.Opening(task, lines)
 	if err != nil {
 		return err
 	}

@@ -23,19 +23,21 @@ const ManifestFile = "manifest.json"
 // Manifest says how an export came about: with the same runs, gold and program
 // the same bytes come again.
 type Manifest struct {
-	For     string  `json:"for"`   // the exporter's name
-	Split   string  `json:"split"` // always train
-	As      Format  `json:"as"`
-	Files   []File  `json:"files"`  // the rows, in order
-	Beside  []File  `json:"beside"` // ready to run: what trains on them, and what it needs
-	Rows    int     `json:"rows"`
-	Longest int     `json:"longest_row_bytes,omitempty"` // of JSON lines
-	Schema  string  `json:"schema"`                      // hash of the columns and their types, as parquet tells them
-	Filters []Count `json:"filters"`
-	Source  Source  `json:"source"`
-	Prompt  string  `json:"prompt"`           // hash of the template of system and user message: serve the student with the same
-	Tools   string  `json:"tools"`            // hash of the tools' schemas as they are printed
-	Reward  *Judge  `json:"reward,omitempty"` // that reward.py computes, where it stands beside the rows
+	For   string `json:"for"`   // the exporter's name
+	Split string `json:"split"` // always train
+	As    Format `json:"as"`
+	// Detail is how much the student is told; it is served with the same.
+	Detail  trajectories.Detail `json:"detail,omitempty"`
+	Files   []File              `json:"files"`  // the rows, in order
+	Beside  []File              `json:"beside"` // ready to run: what trains on them, and what it needs
+	Rows    int                 `json:"rows"`
+	Longest int                 `json:"longest_row_bytes,omitempty"` // of JSON lines
+	Schema  string              `json:"schema"`                      // hash of the columns and their types, as parquet tells them
+	Filters []Count             `json:"filters"`
+	Source  Source              `json:"source"`
+	Prompt  string              `json:"prompt"`           // hash of the template of system and user message: serve the student with the same
+	Tools   string              `json:"tools"`            // hash of the tools' schemas as they are printed
+	Reward  *Judge              `json:"reward,omitempty"` // that reward.py computes, where it stands beside the rows
 	// Template is the chat template that the rows are rendered with in training:
 	// serve the student with the same.
 	Template mask.Template `json:"template"`
@@ -70,7 +72,7 @@ type Source struct {
 // is in memory at a time, of parquet one row group. Of the manifest, source is
 // given, the rest is filled in.
 func Write(ctx context.Context, dir, name string, cfg Config, groups iter.Seq2[Group, error], source Source, filters ...Filter) (Manifest, error) {
-	m := Manifest{For: name, Split: "train", Source: source}
+	m := Manifest{For: name, Split: "train", Detail: cfg.Linear.Detail, Source: source}
 	m.Source.Runs.Setup = nil // paths of the machine that made the runs
 	if cfg.ShardRows < 0 {
 		return m, fmt.Errorf("export: shards of %d rows", cfg.ShardRows)
@@ -87,7 +89,7 @@ func Write(ctx context.Context, dir, name string, cfg Config, groups iter.Seq2[G
 	if m.Tokens, filters, err = measured(cfg, filters); err != nil {
 		return m, err
 	}
-	if m.Prompt, err = trajectories.OpeningDigest(); err != nil {
+	if m.Prompt, err = cfg.Linear.Detail.OpeningDigest(); err != nil {
 		return m, err
 	}
 	m.Tools = digest([]byte(rows.tools))

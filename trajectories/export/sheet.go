@@ -38,7 +38,7 @@ func (b *bench) conversation(t *trajectories.Trajectory, g gold.Gold) ([]model.M
 	if err != nil {
 		return nil, err
 	}
-	return messages, lint(t, messages, g, b.names)
+	return messages, lint(t, messages, g, b.names, b.cfg.Linear.Detail)
 }
 
 // sheet writes rows of one type: what a consumer's file says is only how a row

@@ -1,0 +1,114 @@
+package trajectories
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/phase"
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/tools"
+)
+
+// Detail is how much a student is told. What it is trained with must be what it
+// is served with, so exports, environments and servers all ask it for the words:
+//
+//	Full   c01 | Dune (1965) | SF          {"evidence":["412 of 1,204 ..."],"rankings":[{... "c02:9=0.5" ...}]}
+//	Brief  Candidates: c01 c02 c03         item_cf: c02:9 c01:4 c03:0
+//
+// Brief is for a student of a few million parameters that learns from nothing:
+// it cannot read a title, and its context is short. It still plans, calls tools,
+// reads their answers, reflects and ranks. The teacher's own work is the same
+// for both, and so are its rankings.
+type Detail string
+
+// The details.
+const (
+	Full  Detail = ""
+	Brief Detail = "brief"
+)
+
+// ParseDetail reads "full", "brief" or "", which is full.
+func ParseDetail(s string) (Detail, error) {
+	switch s {
+	case "", "full":
+		return Full, nil
+	case string(Brief):
+		return Brief, nil
+	}
+	return Full, fmt.Errorf("detail %q: want full or brief", s)
+}
+
+// Answer is what the student reads of a tool's result. Brief keeps of a ranking
+// labels and levels, under the name of its signal; of a result that ranks
+// nothing the sentences.
+func (d Detail) Answer(r tools.Result) (string, error) {
+	if d != Brief || r.Error != "" {
+		return r.Content(), nil
+	}
+	var told struct {
+		Evidence []string         `json:"evidence"`
+		Rankings []phase.Evidence `json:"rankings"`
+	}
+	if err := json.Unmarshal(r.Value, &told); err != nil {
+		return "", fmt.Errorf("answer of %s: %w", r.Tool, err)
+	}
+	if len(told.Rankings) == 0 {
+		return strings.Join(told.Evidence, "\n"), nil
+	}
+	lines := make([]string, len(told.Rankings))
+	for i, e := range told.Rankings {
+		var b strings.Builder
+		b.WriteString(e.Signal + ":")
+		for _, s := range e.Ranking {
+			fmt.Fprintf(&b, " %s:%d", s.Label, s.Level)
+		}
+		lines[i] = b.String()
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// Specs is what the student is told of its tools. Brief keeps the first sentence
+// of a description, and of arguments their names, types and choices; what a tool
+// takes is the same.
+func (d Detail) Specs(specs []model.ToolSpec) ([]model.ToolSpec, error) {
+	if d != Brief {
+		return specs, nil
+	}
+	short := make([]model.ToolSpec, len(specs))
+	for i, s := range specs {
+		s.Description, _, _ = strings.Cut(s.Description, ". ")
+		var p parameters
+		if err := json.Unmarshal(s.Parameters, &p); err != nil {
+			return nil, fmt.Errorf("parameters of %s: %w", s.Name, err)
+		}
+		var err error
+		if s.Parameters, err = message.Marshal(p); err != nil {
+			return nil, fmt.Errorf("parameters of %s: %w", s.Name, err)
+		}
+		short[i] = s
+	}
+	return short, nil
+}
+
+// parameters is what Brief keeps of a schema.
+type parameters struct {
+	Type       string              `json:"type"`
+	Properties map[string]argument `json:"properties,omitempty"`
+	Required   []string            `json:"required,omitempty"`
+}
+
+type argument struct {
+	Type string   `json:"type"`
+	Enum []string `json:"enum,omitempty"`
+}
+
+// analysis is what is told of an analysis. Brief leaves out the claims, which
+// repeat sentences that a brief student has not read.
+func (d Detail) analysis(a phase.Analysis) phase.Analysis {
+	if d == Brief {
+		a.Claims = nil
+	}
+	return a
+}

@@ -1,0 +1,81 @@
+package trajectories_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/tools"
+	"github.com/mars-rec/mars/trajectories"
+)
+
+func TestDetailOfAnAnswer(t *testing.T) {
+	ranks := `{"evidence":["412 of 1,204 users."],"rankings":[{"tool":"t","signal":"popularity","ranking":["c02:9=0.5","c01:4=0.1"]},{"tool":"t","signal":"year","ranking":["c01:9=1","c02:0=0"]}]}`
+	for name, test := range map[string]struct {
+		detail trajectories.Detail
+		result tools.Result
+		want   string
+	}{
+		"full":           {trajectories.Full, tools.Result{Value: json.RawMessage(ranks)}, ranks},
+		"brief":          {trajectories.Brief, tools.Result{Value: json.RawMessage(ranks)}, "popularity: c02:9 c01:4\nyear: c01:9 c02:0"},
+		"ranks nothing":  {trajectories.Brief, tools.Result{Value: json.RawMessage(`{"evidence":["one","two"]}`)}, "one\ntwo"},
+		"error is whole": {trajectories.Brief, tools.Result{Error: "no such item"}, "error: no such item"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := test.detail.Answer(test.result)
+			if err != nil || got != test.want {
+				t.Errorf("%q, %v; want %q", got, err, test.want)
+			}
+		})
+	}
+	if got, err := trajectories.Brief.Answer(tools.Result{Tool: "t", Value: json.RawMessage(`{"rankings":7}`)}); err == nil {
+		t.Errorf("a ranking that is none was read: %q", got)
+	}
+}
+
+func TestBriefSpecsSayWhatIsTaken(t *testing.T) {
+	long := []model.ToolSpec{{Name: "item_cf", Description: "What goes together. And more.", Parameters: json.RawMessage(
+		`{"type":"object","properties":{"k":{"type":"integer","description":"how many","minimum":1},"m":{"type":"string","enum":["a","b"]}},"required":["k"],"additionalProperties":false}`)}}
+	short, err := trajectories.Brief.Specs(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"type":"object","properties":{"k":{"type":"integer"},"m":{"type":"string","enum":["a","b"]}},"required":["k"]}`
+	if short[0].Description != "What goes together" || string(short[0].Parameters) != want {
+		t.Errorf("%s %s", short[0].Description, short[0].Parameters)
+	}
+	if same, err := trajectories.Full.Specs(long); err != nil || string(same[0].Parameters) != string(long[0].Parameters) {
+		t.Errorf("full specs were changed: %s, %v", same[0].Parameters, err)
+	}
+}
+
+// A brief student is told nothing that a text of an item could carry.
+func TestBriefOpening(t *testing.T) {
+	task := tasks.Task{ID: "t", User: "u", AsOf: time.Date(2018, 1, 1, 0, 0, 0, 0, time.UTC), Candidates: []string{"i7", "i3"}}
+	messages, err := trajectories.Brief.Opening(task, []string{"c01 | Dune | SF", "c02 | Emma | Classics"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := messages[1].Content; got != "Candidates: c01 c02" || strings.Contains(messages[0].Content, "Dune") {
+		t.Errorf("the prompt is %q", got)
+	}
+	full, err1 := trajectories.Full.OpeningDigest()
+	brief, err2 := trajectories.Brief.OpeningDigest()
+	if err1 != nil || err2 != nil || full == brief {
+		t.Errorf("the digests are %s and %s, %v, %v", full, brief, err1, err2)
+	}
+}
+
+func TestParseDetail(t *testing.T) {
+	for text, want := range map[string]trajectories.Detail{"": trajectories.Full, "full": trajectories.Full, "brief": trajectories.Brief} {
+		if got, err := trajectories.ParseDetail(text); err != nil || got != want {
+			t.Errorf("%q is %q, %v", text, got, err)
+		}
+	}
+	if _, err := trajectories.ParseDetail("short"); err == nil {
+		t.Error("an unknown detail was read")
+	}
+}
