@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sort"
 )
 
 // with returns the graph with more interactions. The graph itself stays as it
@@ -98,6 +99,7 @@ func (l *lists) change(changes []change, others *names, ends func(change) (row, 
 		}
 		l.patch.offsets = append(l.patch.offsets, uint32(len(l.patch.ids)))
 	}
+	l.late = l.lateOf(order)
 	table, to := ratings.sorted()
 	packed := newCodes(table, len(numbers))
 	for k, n := range numbers {
@@ -159,6 +161,59 @@ func merge(old, late []event, others *names) []event {
 		all = append(all, e)
 	}
 	return append(all, added...)
+}
+
+// late is what queries need to know of the rows in a patch together.
+type late struct {
+	falling  []uint32 // the rows, descending by length
+	first    []uint32 // the first times, ascending
+	replaced []uint32 // the first times that those of them had that are not new, ascending
+}
+
+// lateOf sums up the rows that the patch has.
+func (l *lists) lateOf(rows []uint32) (t late) {
+	for _, r := range rows {
+		if int(r) < len(l.offsets)-1 {
+			t.replaced = append(t.replaced, l.times[l.offsets[r]])
+		}
+		t.first = append(t.first, l.patch.times[l.patch.offsets[l.patched[r]]])
+	}
+	slices.Sort(t.replaced)
+	slices.Sort(t.first)
+	t.falling = slices.SortedFunc(slices.Values(rows), func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(l.patchedLen(b), l.patchedLen(a)), cmp.Compare(a, b))
+	})
+	return t
+}
+
+// patchedLen returns the length of a row of the patch.
+func (l *lists) patchedLen(r uint32) uint32 {
+	p := l.patched[r]
+	return l.patch.offsets[p+1] - l.patch.offsets[p]
+}
+
+// seen returns how many rows more have an entry before the limit than without
+// the patch.
+func (t *late) seen(limit uint64) int {
+	before := func(times []uint32) int {
+		return sort.Search(len(times), func(k int) bool { return uint64(times[k]) >= limit })
+	}
+	return before(t.first) - before(t.replaced)
+}
+
+// pullChanged is pull for the changed rows, the longest first, that have at least
+// so many entries as the next of the others. It returns those that are left, and
+// adds to spent what it has read.
+func (c *Cut) pullChanged(h *choose, s *scratch, changed []uint32, least uint32, spent *int) []uint32 {
+	for len(changed) > 0 {
+		n := h.rows.patchedLen(changed[0])
+		if n < least || n < h.support || h.tooFew(n) {
+			break
+		}
+		*spent += c.pullOne(h, s, changed[0])
+		changed = changed[1:]
+	}
+	return changed
 }
 
 // entries returns the number of entries of all rows.

@@ -30,6 +30,7 @@ type lists struct {
 	// that patched says.
 	patched map[uint32]uint32
 	patch   *lists
+	late    late
 }
 
 // all yields the times of all entries of the first n rows.

@@ -46,15 +46,7 @@ func (l *lists) seen(m *moment) int {
 	if l.patch == nil {
 		return n
 	}
-	for r, p := range l.patched {
-		if int(r) < len(l.offsets)-1 && uint64(l.times[l.offsets[r]]) < m.limit {
-			n--
-		}
-		if uint64(l.patch.times[l.patch.offsets[p]]) < m.limit {
-			n++
-		}
-	}
-	return n
+	return n + l.late.seen(m.limit)
 }
 
 // of returns the ends of all rows, or nil as long as they are not kept; n is

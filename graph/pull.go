@@ -25,15 +25,11 @@ func (c *Cut) pull(h *choose, s *scratch, budget int) bool {
 	l := h.rows
 	rows := uint32(len(l.offsets) - 1)
 	spent := 0
-	// Those that a delta changed or added do not stand in order.
-	if l.patch != nil {
-		for r := range l.patched {
-			spent += c.pullOne(h, s, r)
-		}
-	}
+	changed := l.late.falling // by a delta: they do not stand in order
 	asked := false
 	for r := uint32(0); r < rows; r++ {
 		whole := l.offsets[r+1] - l.offsets[r]
+		changed = c.pullChanged(h, s, changed, whole, &spent)
 		if whole < h.support || h.tooFew(whole) {
 			return true
 		}
@@ -56,6 +52,7 @@ func (c *Cut) pull(h *choose, s *scratch, budget int) bool {
 		}
 		spent += c.pullOne(h, s, r)
 	}
+	c.pullChanged(h, s, changed, 0, &spent)
 	return true
 }
 
