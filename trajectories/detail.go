@@ -15,7 +15,7 @@ import (
 // is served with, so exports, environments and servers all ask it for the words:
 //
 //	Full   c01 | Dune (1965) | SF          {"evidence":["412 of 1,204 ..."],"rankings":[{... "c02:9=0.5" ...}]}
-//	Brief  Candidates: c01 c02 c03         item_cf: c02:9 c01:4 c03:0
+//	Brief  Candidates: 3, from c01 on.     item_cf: c02:9 c01:4 c03:0
 //
 // Brief is for a student of a few million parameters that learns from nothing:
 // it cannot read a title, and its context is short. It still plans, calls tools,
@@ -41,8 +41,8 @@ func ParseDetail(s string) (Detail, error) {
 }
 
 // Answer is what the student reads of a tool's result. Brief keeps of a ranking
-// labels and levels, under the name of its signal; of a result that ranks
-// nothing the sentences.
+// labels and levels, under the name of its signal, without those that share the
+// last place; of a result that ranks nothing it keeps the sentences.
 func (d Detail) Answer(r tools.Result) (string, error) {
 	if d != Brief || r.Error != "" {
 		return r.Content(), nil
@@ -61,12 +61,24 @@ func (d Detail) Answer(r tools.Result) (string, error) {
 	for i, e := range told.Rankings {
 		var b strings.Builder
 		b.WriteString(e.Signal + ":")
-		for _, s := range e.Ranking {
+		for _, s := range e.Ranking[:spoken(e.Ranking)] {
 			fmt.Fprintf(&b, " %s:%d", s.Label, s.Level)
 		}
 		lines[i] = b.String()
 	}
 	return strings.Join(lines, "\n"), nil
+}
+
+// spoken counts the candidates above those that share the last place: a signal
+// that has nothing on many of them orders them by other means.
+func spoken(ranking []phase.Strength) int {
+	n := len(ranking)
+	if n < 2 || ranking[n-2].Score != ranking[n-1].Score {
+		return n
+	}
+	for last := ranking[n-1].Score; n > 0 && ranking[n-1].Score == last; n-- {
+	}
+	return n
 }
 
 // Specs is what the student is told of its tools. Brief keeps the first sentence

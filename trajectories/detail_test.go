@@ -21,6 +21,7 @@ func TestDetailOfAnAnswer(t *testing.T) {
 	}{
 		"full":           {trajectories.Full, tools.Result{Value: json.RawMessage(ranks)}, ranks},
 		"brief":          {trajectories.Brief, tools.Result{Value: json.RawMessage(ranks)}, "popularity: c02:9 c01:4\nyear: c01:9 c02:0"},
+		"shared last":    {trajectories.Brief, tools.Result{Value: json.RawMessage(`{"rankings":[{"signal":"s","ranking":["c02:9=2","c01:4=0","c03:4=0"]},{"signal":"z","ranking":["c01:0=0","c02:0=0"]}]}`)}, "s: c02:9\nz:"},
 		"ranks nothing":  {trajectories.Brief, tools.Result{Value: json.RawMessage(`{"evidence":["one","two"]}`)}, "one\ntwo"},
 		"error is whole": {trajectories.Brief, tools.Result{Error: "no such item"}, "error: no such item"},
 	} {
@@ -59,7 +60,7 @@ func TestBriefOpening(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := messages[1].Content; got != "Candidates: c01 c02" || strings.Contains(messages[0].Content, "Dune") {
+	if got := messages[1].Content; got != "Candidates: 2, from c01 on." || strings.Contains(messages[0].Content, "Dune") {
 		t.Errorf("the prompt is %q", got)
 	}
 	full, err1 := trajectories.Full.OpeningDigest()

@@ -16,6 +16,7 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
+	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
 )
 
@@ -39,6 +40,7 @@ type synthesis struct {
 	patience    int
 	stored      string
 	student     bool
+	detail      string
 }
 
 // synthReport is what it came to.
@@ -95,6 +97,7 @@ and measured as those of a team.`),
 	f.Float64Var(&s.temperature, "temperature", -1, "temperature of replies; the provider's own if not given")
 	f.IntVar(&s.maxTokens, "max-tokens", 0, "tokens of one reply at most; the provider's own if 0")
 	f.BoolVar(&s.student, "student", false, "let the student work, alone, with the tools and for the roles of the team that taught it")
+	f.StringVar(&s.detail, "detail", "full", "with --student, how much it is told: full or brief, as the rows that it was trained on")
 	f.StringVar(&s.stored, "stored", "", storedHelp)
 	f.IntVar(&s.samples, "samples", 1, "runs of each task, each drawn with a seed of its own")
 	f.IntVar(&s.concurrency, "concurrency", 4, "runs at work at once")
@@ -218,6 +221,13 @@ func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 		out.Sampling.Temperature = &s.temperature
 	}
 	out.Sampling.MaxTokens = s.maxTokens
+	var err error
+	if out.Detail, err = trajectories.ParseDetail(s.detail); err != nil {
+		return out, usagef("--%w", err)
+	}
+	if out.Detail != trajectories.Full && !s.student {
+		return out, usagef("--detail is for --student")
+	}
 	team, err := s.team.team()
 	if err != nil {
 		return out, err

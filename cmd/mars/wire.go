@@ -36,6 +36,8 @@ type setup struct {
 	// Student says that the student works alone, with the tools of the team and
 	// plans for its roles.
 	Student bool `json:"student,omitempty"`
+	// Detail is how much the student is told.
+	Detail trajectories.Detail `json:"detail,omitempty"`
 }
 
 // workers is who works: the team, or the student alone.
@@ -219,8 +221,8 @@ func (s setup) cast() (func(agents.Seat, tasks.View) (agents.Agent, error), stri
 // castNow is cast for runs that are no forks.
 func (s setup) castNow() (func(agents.Seat, tasks.View) (agents.Agent, error), string, error) {
 	if s.Student {
-		student := star.Config{Roles: roleNames(s.Team)}
-		digest, err := trajectories.OpeningDigest()
+		student := star.Config{Roles: roleNames(s.Team), Detail: s.Detail}
+		digest, err := s.Detail.OpeningDigest()
 		return func(_ agents.Seat, view tasks.View) (agents.Agent, error) { return student.Agent(view), nil }, digest, err
 	}
 	flags := teamFlags{prompts: s.Prompts}

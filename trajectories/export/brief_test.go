@@ -31,7 +31,7 @@ func TestBriefRows(t *testing.T) {
 	if err := x.Export(context.Background(), &out, groups(run("t1", answer))); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"content":"Candidates: c01 c02 c03"`, `"content":"item_cf: c02:9 c01:4 c03:0"`, `<recommend>[\"c02\", \"c01\", \"c03\"]</recommend>`} {
+	for _, want := range []string{`"content":"Candidates: 3, from c01 on."`, `"content":"item_cf: c02:9 c01:4 c03:0"`, `<recommend>[\"c02\", \"c01\", \"c03\"]</recommend>`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%s is not in %s", want, out.String())
 		}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpx
+import aiohttp
 
 T = TypeVar("T")
 
@@ -44,12 +45,14 @@ class Environment:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="environment", daemon=True)
         self._thread.start()
-        limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
-        self._http = httpx.AsyncClient(base_url=self._url, timeout=60, limits=limits, trust_env=False)
-        self._turn = asyncio.Semaphore(at_once)
+        self._http = self.run(self._open(at_once))
+
+    async def _open(self, at_once: int) -> aiohttp.ClientSession:
+        connections = aiohttp.TCPConnector(limit=at_once)
+        return aiohttp.ClientSession(connector=connections, timeout=aiohttp.ClientTimeout(sock_read=60))
 
     def close(self) -> None:
-        self.run(self._http.aclose())
+        self.run(self._http.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
@@ -67,13 +70,13 @@ class Environment:
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
         try:
-            async with self._turn:
-                r = await self._http.request(method, path, json=body)
-        except httpx.HTTPError as e:
+            async with self._http.request(method, self._url + path, json=body) as r:
+                text = await r.text()
+        except (aiohttp.ClientError, TimeoutError) as e:
             raise Unreachable(f"{self._url}: {e!r}: is mars env running there?") from e
-        if r.status_code >= 400:
-            raise Unreachable(f"{self._url}{path}: status {r.status_code}: {r.text[:300]}")
-        return r.json() if r.content else None
+        if r.status >= 400:
+            raise Unreachable(f"{self._url}{path}: status {r.status}: {text[:300]}")
+        return json.loads(text) if text else None
 
     def tasks(self) -> list[dict[str, Any]]:
         """All tasks: id, user and candidates."""
@@ -91,7 +94,9 @@ class Environment:
 
     async def call(self, session: str, name: str, arguments: str) -> str:
         """Calls a tool; what the student reads."""
-        return (await self._ask("POST", f"/v1/sessions/{session}/call", {"name": name, "arguments": arguments}))["content"]
+        return (await self._ask("POST", f"/v1/sessions/{session}/call", {"name": name, "arguments": arguments}))[
+            "content"
+        ]
 
     async def answer(self, session: str, messages: list[dict[str, Any]]) -> Outcome:
         """Ends a session with its conversation; the session is forgotten."""

@@ -1,4 +1,8 @@
-"""Lets a student answer every task of an environment, greedily, and writes what it answered."""
+"""Lets a student answer every task of an environment, greedily, and writes what it answered.
+
+A file of rankings, {"id": TASK, "ranking": [ITEM, ...]}, is what mars eval reads;
+beside it FILE.details.jsonl has form, calls, tokens and the conversation.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +34,24 @@ def run(
         return sample.turns(model, tokenizer, prompts, rooms, config, list(processors))
 
     began = time.monotonic()
-    sums = {"tasks": 0.0, "valid": 0.0, "valid first five": 0.0, "calls": 0.0, "turns": 0.0, "written": 0.0, "read": 0.0}
+    sums = {
+        "tasks": 0.0,
+        "valid": 0.0,
+        "valid first five": 0.0,
+        "calls": 0.0,
+        "turns": 0.0,
+        "written": 0.0,
+        "read": 0.0,
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("w", encoding="utf-8") as f:
+    beside = out.with_suffix(".details.jsonl")
+    with out.open("w", encoding="utf-8") as f, beside.open("w", encoding="utf-8") as details:
         for at in range(0, len(tasks), batch):
             part = tasks[at : at + batch]
             for t, e in zip(part, rollout.play([(t["id"], t["candidates"]) for t in part], greedy), strict=True):
                 line = _line(t["user"], e)
-                f.write(json.dumps(line) + "\n")
+                f.write(json.dumps({"id": e.task, "ranking": e.ranking()}) + "\n")
+                details.write(json.dumps(line) + "\n")
                 sums["tasks"] += 1
                 for name in ("valid", "calls", "turns", "written", "read"):
                     sums[name] += line[name]
@@ -53,9 +67,8 @@ def run(
 def _line(user: str, e: Episode) -> dict[str, object]:
     assert e.outcome is not None
     return {
-        "task": e.task,
+        "id": e.task,
         "user": user,
-        "ranking": e.ranking(),
         "valid": e.outcome.parts.get("format", -1) > 0,
         "valid_first_five": e.first_valid(5),
         "reward": e.outcome.reward,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasets import Dataset
+from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from star_trainer import presets, record, rows, sample, sft, student
@@ -102,7 +103,9 @@ class Player:
             _, written, _, _ = trainer.vllm_generation.generate(prompts=told, images=None, num_generations=1)
             return [w[: max(room, 0)] for w, room in zip(written, rooms, strict=True)]
 
-        episodes = self._rollout.play([(i, self._candidates[i]) for i in ids], by_vllm if args.use_vllm else by_transformers)
+        episodes = self._rollout.play(
+            [(i, self._candidates[i]) for i in ids], by_vllm if args.use_vllm else by_transformers
+        )
         self._watch.add(episodes)
         outcomes = [e.outcome for e in episodes if e.outcome is not None]
         return {
@@ -175,6 +178,7 @@ def run(job: Job) -> dict[str, Any]:
         peft_config=student.lora(job.lora),
         callbacks=[metrics, stop],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=True if job.resume else None)
     trainer.save_model(str(job.out))
     tokenizer.save_pretrained(str(job.out))
@@ -201,7 +205,9 @@ def run(job: Job) -> dict[str, Any]:
         },
     }
     record.card(job.out, "grpo", facts)
-    metrics.tell("end", step=trainer.state.global_step, steps=trainer.state.max_steps, stopped=stop.asked, out=str(job.out))
+    metrics.tell(
+        "end", step=trainer.state.global_step, steps=trainer.state.max_steps, stopped=stop.asked, out=str(job.out)
+    )
     return facts
 
 

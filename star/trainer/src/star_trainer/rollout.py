@@ -79,9 +79,7 @@ class Rollout:
 
     def play(self, tasks: list[tuple[str, list[str]]], sample: Sample) -> list[Episode]:
         """Plays one episode for each task, given with its candidates, and has each judged."""
-        orders = [
-            Permutation.draw(len(c), self._rng) if self._permute else Permutation.none(len(c)) for _, c in tasks
-        ]
+        orders = [Permutation.draw(len(c), self._rng) if self._permute else Permutation.none(len(c)) for _, c in tasks]
         episodes = [Episode(task, c, order) for (task, c), order in zip(tasks, orders, strict=True)]
         for e, session in zip(episodes, self._env.together([self._env.begin(e.task) for e in episodes]), strict=True):
             self._open(e, session)

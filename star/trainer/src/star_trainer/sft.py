@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from star_trainer import presets, record, rows, student
@@ -85,9 +86,7 @@ class Trainer(SFTTrainer):
             ranking = self._ranking[:, 1:] & out.label_mask
             other = out.label_mask & ~ranking
             loss = -out.log_probs.detach().float()
-            self._sums += torch.stack(
-                [(loss * ranking).sum(), ranking.sum(), (loss * other).sum(), other.sum()]
-            ).cpu()
+            self._sums += torch.stack([(loss * ranking).sum(), ranking.sum(), (loss * other).sum(), other.sum()]).cpu()
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         self._ranking = inputs.pop("ranking", None)
@@ -157,6 +156,7 @@ def run(job: Job) -> dict[str, Any]:
         peft_config=student.lora(job.lora),
         callbacks=[metrics, stop],
     )
+    trainer.remove_callback(PrinterCallback)
     result = trainer.train(resume_from_checkpoint=True if job.resume else None)
     trainer.save_model(str(job.out))
     tokenizer.save_pretrained(str(job.out))
@@ -176,7 +176,9 @@ def run(job: Job) -> dict[str, Any]:
         "results": {"steps": trainer.state.global_step, "loss": result.training_loss} | _last(trainer),
     }
     record.card(job.out, "sft", facts)
-    metrics.tell("end", step=trainer.state.global_step, steps=trainer.state.max_steps, stopped=stop.asked, out=str(job.out))
+    metrics.tell(
+        "end", step=trainer.state.global_step, steps=trainer.state.max_steps, stopped=stop.asked, out=str(job.out)
+    )
     return facts
 
 
