@@ -79,7 +79,9 @@ var rooms = map[string]room{
 	"star/environment/ors":  {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 	"star/environment/mcp":  {may: []string{"internal/guard", "tools.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 
-	"eval":        {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "eval/stat", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
+	"eval": {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "eval/stat", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
+	"eval/audit": {may: []string{"message.", "model.", "tasks.", "tasks/gold", "graph.", "trajectories.", "trajectories/store", "trajectories/export", "internal/atomicfile"},
+		never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/metric": {},
 	"eval/stat":   {},
 	"eval/report": {may: []string{"eval.", "eval/stat", "eval/metric", "eval/plot"}, never: []string{"agents", "orchestrator"}},

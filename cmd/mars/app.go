@@ -23,7 +23,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1 // the command could not do its work, or did only part of it
 	exitUsage   = 2 // the command line or a configuration file is wrong
-	exitGate    = 3 // the command ran, and what it checks does not hold (replay, verify, diff)
+	exitGate    = 3 // the command ran, and what it checks does not hold (replay, verify, diff, audit)
 )
 
 // app is what every command works with.

@@ -37,7 +37,7 @@ trains a small student.`),
 		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
 		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), forkCommand(a), diffCommand(a), verifyCommand(a), backupCommand(a)}},
 		{"training", "Training:", []*cobra.Command{scoreCommand(a), exportCommand(a), envCommand(a), mcpCommand(a)}},
-		{"results", "Results:", []*cobra.Command{evalCommand(a)}},
+		{"results", "Results:", []*cobra.Command{evalCommand(a), auditCommand(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.commands {
@@ -93,7 +93,7 @@ The program's exit status:
   0  done
   1  failure: the command could not do its work, or did only part of it
   2  usage: the command line or a configuration file is wrong
-  3  gate: the command ran, and what it checks does not hold (replay, verify, diff)
+  3  gate: the command ran, and what it checks does not hold (replay, verify, diff, audit)
 
 With --json an error is {"error":{"kind","message","hint"}} on standard error.`),
 	}

@@ -53,6 +53,24 @@ func Wrap(named []tools.Named, s *Store, source tasks.Source) []tools.Named {
 	return wrapped
 }
 
+// Frozen returns the tools as they answer as of a moment, whatever the moment
+// of the view that they are made for: what a store of that moment was, or could
+// have been, made of. A view from before the moment is refused with [ErrLater].
+func Frozen(named []tools.Named, at time.Time, source tasks.Source) []tools.Named {
+	s := &Store{path: "stored evidence", header: Header{Identity: Identity{AsOf: at}}}
+	frozen := make([]tools.Named, len(named))
+	for i, n := range named {
+		frozen[i] = tools.Named{ToolSpec: n.ToolSpec, Factory: func(view tasks.View) (tools.Tool, error) {
+			then, err := s.freeze(view, source)
+			if err != nil {
+				return nil, err
+			}
+			return n.Factory(then)
+		}}
+	}
+	return frozen
+}
+
 // Check makes the probes of the file again: an error if a tool answers
 // otherwise than it did when the evidence was stored. It is how a change of the
 // program is noticed that no digest tells of; it takes a few calls.
