@@ -40,7 +40,7 @@ func trlGRPO() consumer {
 			return grpoRow{prompt, task.User, g.Items, n, task.ID, task.Candidates}, err
 		}
 		return grpoRow{}, nil
-	}, []string{"grpo.yaml", "grpo.py", rewardFile}}
+	}, []string{"grpo.yaml", "grpo.py", "tools.json", rewardFile}}
 }
 
 // prompt returns the messages that a run begins with, once it has been checked

@@ -1,33 +1,70 @@
-"""GRPO with TRL, on the tasks of these rows, in the environment that mars serves.
+"""GRPO with TRL, on these rows, with the tools that mars serves.
 
-`trl grpo` has no option for tools, so this starts it. The tools, the prompt and
-the reward come from the environment server, an Open Reward Standard server;
-the rows say which of its tasks to take.
+`trl grpo` has no option for tools, so this starts it. The prompts are those of
+the rows, the tools are told as in supervised training (tools.json), their
+answers come from `mars env`, and the whole conversation is judged by reward.py,
+which has the right items from the rows. A student says its answer as it was
+taught to; it calls no tool for it.
 """
 
 import argparse
+import asyncio
 import glob
 import json
 import os
-import sys
 import urllib.request
+from pathlib import Path
 
 from datasets import load_dataset
+from reward import mars_reward
 from trl import GRPOConfig, GRPOTrainer, ModelConfig, TrlParser
-from trl.experimental.openreward import OpenRewardSpec
+
+HERE = Path(__file__).parent
+TOOLS = json.loads((HERE / "tools.json").read_text(encoding="utf-8"))
 
 
-NAME, VERSION = "[%.Reward.Name%]", "[%.Reward.Version%]"  # the reward that the rows are exported for
+def send(url: str, method: str, body=None) -> dict:
+    headers = {"Content-Type": "application/json"}
+    if token := os.environ.get("MARS_ENV_TOKEN", ""):
+        headers["Authorization"] = "Bearer " + token
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=60) as reply:
+        return json.loads(reply.read() or "{}")
 
 
-def check(url: str) -> None:
-    """The server must judge by the same reward as reward.py."""
-    key = os.environ.get("OPENREWARD_API_KEY", "")
-    request = urllib.request.Request(url + "/v1/reward", headers={"Authorization": "Bearer " + key} if key else {})
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        told = json.load(reply)
-    if (told["name"], told["version"]) != (NAME, VERSION):
-        sys.exit(f"the environment judges by {told['name']} {told['version']}, the rows are for {NAME} {VERSION}: give mars env and mars export the same --reward")
+def environment(server: str) -> type:
+    """A class whose objects are one session each; its methods are the tools."""
+
+    class Session:
+        url = None
+
+        def reset(self, task_id: str, **row) -> None:  # the prompt is in the row
+            old, self.url = self.url, None
+            if old:
+                try:
+                    send(old, "DELETE")
+                except OSError:
+                    pass  # it was idle for too long
+            begun = send(server + "/v1/sessions", "POST", {"task": task_id})
+            self.url = f"{server}/v1/sessions/{begun['session']}"
+
+    for tool in TOOLS:
+        setattr(Session, tool["function"]["name"], method(tool["function"]["name"]))
+    return Session
+
+
+def method(name: str):
+    async def call(self, **arguments: str) -> str:
+        """A tool of the student's.
+
+        Args:
+            arguments: as tools.json has them
+        """
+        answer = await asyncio.to_thread(send, self.url + "/call", "POST", {"name": name, "arguments": arguments})
+        return answer["content"]
+
+    call.__name__ = name
+    return call
 
 
 def main() -> None:
@@ -36,24 +73,18 @@ def main() -> None:
     known, rest = ours.parse_known_args()
     args, model = TrlParser((GRPOConfig, ModelConfig)).parse_args_and_config(rest)
 
-    rows = load_dataset("[%if eq .As "jsonl"%]json[%else%]parquet[%end%]", data_files=sorted(glob.glob("[%.Rows%]")), split="train")
-    check(known.env)
-    # Otherwise the client puts "sessions." before the host's name.
-    os.environ.setdefault("OPENREWARD_SESSION_URL", known.env)
-    os.environ.setdefault("OPENREWARD_API_URL", known.env)
-    spec = OpenRewardSpec(known.env)
-    wanted = set(rows["task_id"])
-    everything = spec.train_dataset
-    served = everything.filter(lambda row: row["id"] in wanted)
-    if len(served) == 0:
-        sys.exit("the environment serves none of these tasks: give mars env their task file")
+    rows = load_dataset("[%if eq .As "jsonl"%]json[%else%]parquet[%end%]", data_files=sorted(glob.glob(str(HERE / "[%.Rows%]"))), split="train")
     trainer = GRPOTrainer(
         model=model.model_name_or_path,
         args=args,
-        train_dataset=served,
-        reward_funcs=spec.reward_funcs,
-        environment_factory=spec.environment_factory,
+        train_dataset=rows,
+        reward_funcs=mars_reward,
+        environment_factory=environment(known.env),
     )
+    # TRL would make schemas of its own from the methods, and the prompt would be
+    # another than in supervised training.
+    trainer.tools = TOOLS
+    trainer._env_tools = {name: TOOLS for name in trainer._env_tools}
     trainer.train()
     trainer.save_model(args.output_dir)
 
