@@ -360,3 +360,31 @@ func TestGoldStaysInside(t *testing.T) {
 		t.Errorf("what is sent tells which item is right: it differs in %d ways", len(sent))
 	}
 }
+
+// TestNothingBeforeTheEndTellsGold: whichever item is right, what is sent before
+// the answer is the same, errors too.
+func TestNothingBeforeTheEndTellsGold(t *testing.T) {
+	sent := map[string]bool{}
+	for right := 1; right <= 12; right++ {
+		c := connect(t, environmenttest.New(right), ors.Config{})
+		c.begin()
+		for _, call := range environmenttest.Calls() {
+			c.call(call.Name, call.Arguments)
+		}
+		for _, label := range labels() {
+			c.call("item_info", map[string]string{"item": label})
+		}
+		c.call("answer", map[string]bool{"gold": true})
+		for _, do := range [][3]string{
+			{"GET", "/tools", ""}, {"GET", "/task_tools", ""}, {"GET", "/prompt", ""}, {"GET", "/messages", ""}, {"GET", "/version", ""}, {"GET", "/gold", ""},
+			{"POST", "/tasks", `{"split":"train"}`}, {"POST", "/task", `{"split":"train","index":0}`}, {"POST", "/call", `{"name":"x","task_id":"1"}`},
+			{"POST", "/score_group", `{"candidates":"gold"}`}, {"POST", "/create", `{"split":"train","index":0}`},
+		} {
+			c.do(do[0], do[1], do[2])
+		}
+		sent[c.sent.String()] = true
+	}
+	if len(sent) != 1 {
+		t.Errorf("what is sent before the answer tells which item is right: it differs in %d ways", len(sent))
+	}
+}
