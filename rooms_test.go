@@ -71,7 +71,10 @@ var rooms = map[string]room{
 	"trajectories/mask":      {may: []string{"message.", "message/phase", "model.", "trajectories/tokenizer"}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/export":    {may: []string{"message.", "message/rawjson", "message/phase", "model.", "trajectories.", "trajectories/mask", "trajectories/reward", "trajectories/tokenizer", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
-	"star":             {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "trajectories."}, never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
+	"star":        {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "trajectories."}, never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
+	"star/client": {},
+	"star/service": {may: []string{"graph.", "graph/rank", "internal/api", "internal/guard", "message.", "message/phase", "model.", "star.", "star/client", "tasks.", "tools.", "trajectories."},
+		never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
 	"star/environment": {may: []string{"model.", "tools.", "tasks.", "tasks/gold", "trajectories.", "trajectories/reward"}, never: []string{"agents", "orchestrator"}},
 	"star/environment/environmenttest": {may: []string{"message/phase", "model.", "tools", "tasks.", "tasks/gold", "tasks/taskstest", "star/environment."},
 		never: []string{"agents", "orchestrator"}},

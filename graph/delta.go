@@ -9,7 +9,7 @@ import (
 	"sort"
 )
 
-// with returns the graph with more interactions. The graph itself stays as it
+// With returns the graph with more interactions, and nothing on disk. The graph itself stays as it
 // is; the two share all rows that did not change:
 //
 //	offsets, ids, times ...        patched   patch
@@ -17,7 +17,7 @@ import (
 //
 // Rows that changed are kept whole, so that a query reads one list or the other,
 // never both.
-func (g *Graph) with(log []Interaction) (*Graph, error) {
+func (g *Graph) With(log []Interaction) (*Graph, error) {
 	w := &Graph{userIDs: g.userIDs, itemIDs: g.itemIDs, base: g.base, latest: g.latest, checkpoints: g.checkpoints, users: g.users, items: g.items, pairs: g.pairs, file: g.file}
 	users, items := g.userIDs.interner(), g.itemIDs.interner()
 	changes := make([]change, 0, len(log))

@@ -167,7 +167,7 @@ func OpenWith(path string, log []Interaction) (*Graph, error) {
 	if err != nil || len(log) == 0 {
 		return g, err
 	}
-	with, err := g.with(log)
+	with, err := g.With(log)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open graph snapshot %s with more: %w", path, err), g.Close())
 	}

@@ -70,7 +70,7 @@ func (l *Live) append(log []Interaction) error {
 	if l.broken != nil {
 		return l.broken
 	}
-	next, err := l.Graph().with(log)
+	next, err := l.Graph().With(log)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func Open(path string) (*Graph, error) {
 	if err != nil || len(log) == 0 {
 		return g, err
 	}
-	with, err := g.with(log)
+	with, err := g.With(log)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open graph snapshot %s: delta %s: %w", path, deltaPath(path), err), g.Close())
 	}

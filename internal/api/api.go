@@ -88,8 +88,9 @@ type Route struct {
 	in, out         reflect.Type
 	inside, outside json.RawMessage // their schemas
 	serve           func(Request, []byte) (any, error)
-	raw             http.Handler // serves what is not JSON, but of this media type
-	media           string
+	raw             http.Handler                                         // serves what is no JSON
+	events          func(Request, []byte, func(string, any) error) error // serves a stream
+	media           string                                               // of what is no JSON
 }
 
 // Public is the route, served without the token.
@@ -184,7 +185,11 @@ func (s *server) answer(w http.ResponseWriter, req *http.Request, r Route) (stat
 			return s.fail(w, err)
 		}
 	}
-	out, err := r.serve(Request{req.Context(), req.PathValue, req.URL.Query(), guard.Key(req.Header)}, body.Bytes())
+	asked := Request{req.Context(), req.PathValue, req.URL.Query(), guard.Key(req.Header)}
+	if r.events != nil {
+		return s.events(w, r, asked, body.Bytes())
+	}
+	out, err := r.serve(asked, body.Bytes())
 	if err != nil {
 		return s.fail(w, err)
 	}
@@ -241,7 +246,7 @@ func (s *server) refuse(w http.ResponseWriter, status int, reason string) {
 // fail answers with an error and returns its status.
 func (s *server) fail(w http.ResponseWriter, err error) int {
 	f := s.failure(err)
-	body, err := marshal(map[string]any{"error": map[string]string{"kind": f.Kind, "message": f.Message}})
+	body, err := marshal(f.body())
 	if err != nil {
 		body = []byte(`{"error":{"kind":"failure","message":"the error has no JSON form"}}`)
 	}
@@ -250,6 +255,11 @@ func (s *server) fail(w http.ResponseWriter, err error) int {
 	}
 	send(w, f.Status, body)
 	return f.Status
+}
+
+// body is the form of every error.
+func (f *Failure) body() any {
+	return map[string]any{"error": map[string]string{"kind": f.Kind, "message": f.Message}}
 }
 
 func (s *server) failure(err error) *Failure {

@@ -64,7 +64,7 @@ func (r Route) operation() object {
 	content := func(schema json.RawMessage) object { return object{"application/json": object{"schema": schema}} }
 	success := object{"description": "Done"}
 	switch {
-	case r.raw != nil:
+	case r.media != "":
 		success["content"] = object{r.media: object{}}
 	case r.outside != nil:
 		success["content"] = content(r.outside)
