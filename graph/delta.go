@@ -9,14 +9,16 @@ import (
 	"sort"
 )
 
-// With returns the graph with more interactions, and nothing on disk. The graph itself stays as it
-// is; the two share all rows that did not change:
+// With returns the graph with more interactions, and writes nothing to disk. The
+// graph itself stays as it is; the two share all rows that did not change, so
+// that the result must not be used after the graph is closed:
 //
 //	offsets, ids, times ...        patched   patch
 //	row 0 | row 1 | row 2     +    1 -> 0    row 1 as it is now | row 3, new
 //
 // Rows that changed are kept whole, so that a query reads one list or the other,
-// never both.
+// never both. The work grows with the rows that change: a visitor with a history
+// of his own costs no more than the audiences of its items.
 func (g *Graph) With(log []Interaction) (*Graph, error) {
 	w := &Graph{userIDs: g.userIDs, itemIDs: g.itemIDs, base: g.base, latest: g.latest, checkpoints: g.checkpoints, users: g.users, items: g.items, pairs: g.pairs, file: g.file}
 	users, items := g.userIDs.interner(), g.itemIDs.interner()

@@ -45,9 +45,6 @@ func (c *Cut) SimilarUsersBy(name string, u User, k, support int) []Peer {
 	return peers
 }
 
-// With is the graph with more interactions.
-func (g *Graph) With(log []Interaction) (*Graph, error) { return g.with(log) }
-
 // DecodeDelta returns the rows of a delta file.
 func DecodeDelta(b []byte) ([]Interaction, error) {
 	log, _, err := decodeDelta(b)

@@ -37,6 +37,7 @@ trains a small student.`),
 		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
 		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), forkCommand(a), diffCommand(a), verifyCommand(a), backupCommand(a)}},
 		{"training", "Training:", []*cobra.Command{scoreCommand(a), exportCommand(a), envCommand(a), mcpCommand(a)}},
+		{"student", "Student:", []*cobra.Command{serveCommand(a)}},
 		{"results", "Results:", []*cobra.Command{evalCommand(a), auditCommand(a)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
