@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -14,7 +15,7 @@ import (
 // the writer then fails, and encoding/json does.
 type WritesJSON interface{ WriteJSON(w *rawjson.Writer) }
 
-// ReadsJSON is an ability of a pointer to a [Body] that is read often: it reads
+// ReadsJSON is an ability of a pointer to a value that is read often: it reads
 // the form that [Marshal] writes, to what encoding/json would make of it, and
 // lets the reader fail on any other, which encoding/json then reads. Raw values
 // may be parts of the text that is read.
@@ -29,17 +30,23 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 func Marshal(v any) ([]byte, error) {
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
+	b, err := marshal(buf, v)
+	return bytes.Clone(b), err
+}
+
+// marshal writes v into the buffer, whose bytes it returns.
+func marshal(buf *bytes.Buffer, v any) ([]byte, error) {
 	buf.Reset()
 	if written, ok := appendJSON(buf.AvailableBuffer(), v); ok {
-		buf.Write(written) // keeps the larger buffer
-		return bytes.Clone(written), nil
+		buf.Write(written) // the buffer grows to what was needed
+		return buf.Bytes(), nil
 	}
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.Clone(bytes.TrimSuffix(buf.Bytes(), []byte("\n"))), nil
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // appendJSON appends v if it writes itself.
@@ -53,6 +60,28 @@ func appendJSON(dst []byte, v any) ([]byte, bool) {
 	return w.Done()
 }
 
+// Sum256 is the SHA-256 of what [Marshal] writes of v.
+func Sum256(v any) ([sha256.Size]byte, error) {
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	b, err := marshal(buf, v)
+	return sha256.Sum256(b), err
+}
+
+// Unmarshal reads what [Marshal] has written of the value that v points to, or
+// any other JSON, as encoding/json does. V points to a zero value; raw values in
+// it may be parts of text.
+func Unmarshal[T any](text []byte, v *T) error {
+	if own, ok := any(v).(ReadsJSON); ok {
+		r := rawjson.NewReader(text)
+		if own.ReadJSON(r); r.Done() {
+			return nil
+		}
+		*v = *new(T)
+	}
+	return json.Unmarshal(text, v)
+}
+
 // Decode returns the body of e as a B; the kind must be B's. Raw values in it
 // may be parts of the body of e.
 func Decode[B Body](e Envelope) (B, error) {
@@ -60,14 +89,7 @@ func Decode[B Body](e Envelope) (B, error) {
 	if e.Kind != b.Kind() {
 		return b, fmt.Errorf("message %s: kind is %q, want %q", e.ID, e.Kind, b.Kind())
 	}
-	if own, ok := any(&b).(ReadsJSON); ok {
-		r := rawjson.NewReader(e.Body)
-		if own.ReadJSON(r); r.Done() {
-			return b, nil
-		}
-		b = *new(B)
-	}
-	if err := json.Unmarshal(e.Body, &b); err != nil {
+	if err := Unmarshal(e.Body, &b); err != nil {
 		return b, fmt.Errorf("message %s: %s: %w", e.ID, e.Kind, err)
 	}
 	return b, nil

@@ -150,10 +150,9 @@ func CallDigest(call ToolCall) string {
 }
 
 func digest(version, name string, v any) string {
-	b, err := message.Marshal(identity{version, name, v})
+	sum, err := message.Sum256(identity{version, name, v})
 	if err != nil { // a Format or ToolSpec whose schema is not JSON
-		b = []byte(version + name + err.Error())
+		sum = sha256.Sum256([]byte(version + name + err.Error()))
 	}
-	sum := sha256.Sum256(b)
 	return version + ":" + hex.EncodeToString(sum[:])
 }

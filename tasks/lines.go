@@ -3,7 +3,9 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Lines returns the candidates as every agent is shown them, one a line in the
@@ -14,6 +16,11 @@ import (
 // The teacher's prompts, the training rows and whoever serves the student take
 // them from here, so that all print the same bytes.
 func (v View) Lines(ctx context.Context) ([]string, error) {
+	v.shown.mu.Lock()
+	defer v.shown.mu.Unlock()
+	if v.shown.lines != nil {
+		return slices.Clone(v.shown.lines), nil
+	}
 	lines := make([]string, len(v.task.Candidates))
 	for i, id := range v.task.Candidates {
 		item, err := v.Item(ctx, id)
@@ -22,7 +29,14 @@ func (v View) Lines(ctx context.Context) ([]string, error) {
 		}
 		lines[i] = Label(i) + " | " + item.Line()
 	}
-	return lines, nil
+	v.shown.lines = lines
+	return slices.Clone(lines), nil
+}
+
+// shown keeps the lines of a view: every member of a team asks for them.
+type shown struct {
+	mu    sync.Mutex
+	lines []string
 }
 
 // Line names the item in one line: title, year, who made it, categories.

@@ -69,6 +69,7 @@ type View struct {
 	task    Task
 	cut     *graph.Cut
 	catalog Catalog
+	shown   *shown
 }
 
 // NewView makes the view of a task. The cut must not reach past the task's
@@ -82,7 +83,7 @@ func NewView(task Task, cut *graph.Cut, catalog Catalog) (View, error) {
 		return View{}, fmt.Errorf("view of task %s: the graph is cut at %s, after the task's %s",
 			task.ID, cut.AsOf().Format(time.RFC3339), task.AsOf.Format(time.RFC3339))
 	}
-	return View{task, cut, catalog}, nil
+	return View{task, cut, catalog, &shown{}}, nil
 }
 
 // Task returns the task that is viewed.

@@ -20,7 +20,7 @@ type Divergence struct {
 // best first. Nil means that every byte is the same. An error is that of ctx:
 // any other failure of run is a divergence, for then it had not failed.
 func (r *Record) Repeat(ctx context.Context, run func(context.Context, message.Log) (ranking []string, err error)) (*Divergence, error) {
-	said := &Recorder{}
+	said := &Recorder{then: r.known}
 	ranking, err := run(ctx, r.Log(said))
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

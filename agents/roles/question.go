@@ -15,6 +15,7 @@ import (
 // role hears, then its goal.
 func (r role) question(ctx context.Context, b phase.Brief, extra string) (string, error) {
 	var w strings.Builder
+	w.Grow(4 << 10) // as most are
 	if err := writeTask(ctx, &w, r.view); err != nil {
 		return "", err
 	}

@@ -175,7 +175,7 @@ func (b Brief) WriteJSON(w *rawjson.Writer) {
 	w.Field("goal", b.Goal)
 	if b.Round != 0 {
 		w.Key("round")
-		w.Int(b.Round)
+		w.Int(int64(b.Round))
 	}
 	if len(b.Roles) > 0 {
 		w.Key("roles")
@@ -201,7 +201,7 @@ func (b *Brief) ReadJSON(r *rawjson.Reader) {
 	r.Need("{")
 	b.Goal = r.Field("goal")
 	if r.Key("round") {
-		b.Round = r.Int()
+		b.Round = int(r.Int())
 	}
 	if r.Key("roles") {
 		b.Roles = rawjson.ReadStrings[string](r)

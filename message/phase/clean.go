@@ -90,7 +90,7 @@ func plain(s string, most int, foreign bool) bool {
 	}
 	for i := range len(s) {
 		switch c := s[i]; {
-		case c < 0x20 || c >= 0x7f, strings.IndexByte("<>[]{}|`\\&", c) >= 0:
+		case structural(c):
 			return false
 		case c == ' ' && (i == 0 || i == len(s)-1 || s[i-1] == ' '):
 			return false
@@ -99,6 +99,16 @@ func plain(s string, most int, foreign bool) bool {
 		}
 	}
 	return true
+}
+
+// structural reports whether c is a control, beyond ASCII, or something that
+// structure is made of.
+func structural(c byte) bool {
+	switch c {
+	case '<', '>', '[', ']', '{', '}', '|', '`', '\\', '&':
+		return true
+	}
+	return c < 0x20 || c >= 0x7f
 }
 
 // writer collects the result. It holds back spaces, so that runs become one

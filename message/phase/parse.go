@@ -75,8 +75,12 @@ func ParseAnalysis(text, role string, labels []string) (Analysis, []Deviation, e
 // strangers notes the words of a text that have the form of a label and are
 // none.
 func strangers(text string, labels []string, n *notes) {
-	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return r > 0x7f || !wordByte(byte(r)) }) {
-		if labelWord(w) && !slices.Contains(labels, w) {
+	for i := 0; i < len(text); i++ {
+		from := i
+		for i < len(text) && wordByte(text[i]) {
+			i++
+		}
+		if w := text[from:i]; labelWord(w) && !slices.Contains(labels, w) {
 			n.add("unknown label", 0, "%s is no candidate", quote(w))
 		}
 	}

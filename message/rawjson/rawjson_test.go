@@ -88,7 +88,7 @@ type row struct {
 	Call  string          `json:"call"`
 	Value json.RawMessage `json:"value,omitempty"`
 	Error string          `json:"error,omitempty"`
-	N     []int           `json:"n"`
+	N     []int64         `json:"n"`
 	Names []string        `json:"names"`
 	Yes   bool            `json:"yes"`
 }

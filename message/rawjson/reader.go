@@ -67,7 +67,7 @@ func (r *Reader) String() string {
 }
 
 // Int reads a whole number without an exponent.
-func (r *Reader) Int() int {
+func (r *Reader) Int() int64 {
 	if r.at < 0 || r.at >= len(r.src) {
 		r.at = -1
 		return 0
@@ -80,7 +80,7 @@ func (r *Reader) Int() int {
 	if r.at = numberEnd(r.src, from); r.at < 0 {
 		return 0
 	}
-	n, err := strconv.Atoi(string(r.src[from:r.at]))
+	n, err := strconv.ParseInt(string(r.src[from:r.at]), 10, 64)
 	if err != nil {
 		r.at = -1
 	}

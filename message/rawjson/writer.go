@@ -32,7 +32,7 @@ func (w *Writer) Text(text string) { w.text = append(w.text, text...) }
 func (w *Writer) String(s string) { w.text = AppendString(w.text, s) }
 
 // Int writes a whole number.
-func (w *Writer) Int(n int) { w.text = strconv.AppendInt(w.text, int64(n), 10) }
+func (w *Writer) Int(n int64) { w.text = strconv.AppendInt(w.text, n, 10) }
 
 // Bool writes true or false.
 func (w *Writer) Bool(b bool) { w.text = strconv.AppendBool(w.text, b) }

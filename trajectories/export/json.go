@@ -98,7 +98,7 @@ func writeText(w *rawjson.Writer, r textRow) {
 	w.String(r.Text)
 	w.Key("trained")
 	rawjson.WriteList(w, r.Trained, func(w *rawjson.Writer, span []int) {
-		rawjson.WriteList(w, span, (*rawjson.Writer).Int)
+		rawjson.WriteList(w, span, func(w *rawjson.Writer, n int) { w.Int(int64(n)) })
 	})
 	w.Key("run")
 	w.String(r.Run)

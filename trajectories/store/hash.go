@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"strconv"
 
 	"github.com/mars-rec/mars/message"
@@ -15,13 +17,27 @@ import (
 // digest hashes fields, each preceded by its length, under the name of the
 // rule by which they were chosen.
 func digest(rule string, fields ...string) []byte {
-	h := sha256.New()
-	for _, f := range append([]string{rule}, fields...) {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(f))))
-		h.Write([]byte(f))
-	}
-	return h.Sum(nil)
+	return begin(rule, fields...).sum()
 }
+
+// hasher hashes fields one after the other.
+type hasher struct{ hash.Hash }
+
+func begin(rule string, fields ...string) hasher {
+	h := hasher{sha256.New()}
+	h.add([]byte(rule))
+	for _, f := range fields {
+		h.add([]byte(f))
+	}
+	return h
+}
+
+func (h hasher) add(field []byte) {
+	h.Write(binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(len(field))))
+	h.Write(field)
+}
+
+func (h hasher) sum() []byte { return h.Sum(nil) }
 
 // short writes a hash as text.
 func short(h []byte) string { return base64.RawStdEncoding.EncodeToString(h) }
@@ -33,14 +49,15 @@ type envelopeRow struct {
 	run                               int64
 	seq                               int64
 	id, kind, sender, recipient, refs string
-	meta, body                        string
+	meta                              string
+	body                              []byte
 	fact                              bool
 	hash                              []byte
 }
 
 // newRow makes the row of e without its place in the chain.
 func newRow(run int64, e message.Envelope) (envelopeRow, error) {
-	row := envelopeRow{run: run, id: string(e.ID), kind: string(e.Kind), sender: string(e.From), recipient: string(e.To), body: string(e.Body), refs: "[]", fact: e.Fact()}
+	row := envelopeRow{run: run, id: string(e.ID), kind: string(e.Kind), sender: string(e.From), recipient: string(e.To), body: bytes.Clone(e.Body), refs: "[]", fact: e.Fact()}
 	if len(e.Refs) > 0 {
 		b, err := message.Marshal(e.Refs)
 		if err != nil {
@@ -55,20 +72,21 @@ func newRow(run int64, e message.Envelope) (envelopeRow, error) {
 
 // envelope is the message of the row.
 func (r envelopeRow) envelope() (message.Envelope, error) {
-	e := message.Envelope{ID: message.ID(r.id), From: message.Address(r.sender), To: message.Address(r.recipient), Kind: message.Kind(r.kind), Body: json.RawMessage(r.body)}
+	e := message.Envelope{ID: message.ID(r.id), From: message.Address(r.sender), To: message.Address(r.recipient), Kind: message.Kind(r.kind), Body: r.body}
 	if r.refs != "[]" {
 		if err := json.Unmarshal([]byte(r.refs), &e.Refs); err != nil {
 			return e, err
 		}
 	}
-	err := json.Unmarshal([]byte(r.meta), &e.Meta)
-	return e, err
+	return e, message.Unmarshal([]byte(r.meta), &e.Meta)
 }
 
 // chained is the hash of the row behind the one whose hash is previous; the
 // first row of a run stands behind its id. It covers every column.
 func (r envelopeRow) chained(previous []byte) []byte {
-	return digest("envelope/1", string(previous), text(r.run), text(r.seq), r.id, r.kind, r.sender, r.recipient, r.refs, r.meta, strconv.FormatBool(r.fact), r.body)
+	h := begin("envelope/1", string(previous), text(r.run), text(r.seq), r.id, r.kind, r.sender, r.recipient, r.refs, r.meta, strconv.FormatBool(r.fact))
+	h.add(r.body)
+	return h.sum()
 }
 
 // chainStart is what the first envelope of a run is chained to.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -273,11 +272,9 @@ func eachEnvelope(ctx context.Context, db querier, number int64, visit func(enve
 	defer rows.Close()
 	for rows.Next() {
 		var r envelopeRow
-		var body sql.NullString
-		if err := rows.Scan(&r.run, &r.seq, &r.id, &r.kind, &r.sender, &r.recipient, &r.refs, &r.meta, &r.fact, &body, &r.hash); err != nil {
+		if err := rows.Scan(&r.run, &r.seq, &r.id, &r.kind, &r.sender, &r.recipient, &r.refs, &r.meta, &r.fact, &r.body, &r.hash); err != nil {
 			return err
 		}
-		r.body = body.String
 		if err := visit(r); err != nil {
 			return err
 		}
