@@ -2,7 +2,6 @@ package roles
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -102,10 +101,8 @@ func (a analyst) loop(ctx context.Context, t *agents.Turn, conversation []model.
 
 // rankings returns what a tool's result says of the candidates.
 func rankings(r tools.Result) []phase.Evidence {
-	var value struct {
-		Rankings []phase.Evidence `json:"rankings"`
-	}
-	if r.Error != "" || json.Unmarshal(r.Value, &value) != nil {
+	var value phase.Rankings
+	if r.Error != "" || message.Unmarshal(r.Value, &value) != nil {
 		return nil // a tool of another kind: it ranks nothing
 	}
 	for i := range value.Rankings {

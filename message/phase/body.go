@@ -1,6 +1,10 @@
 package phase
 
-import "github.com/mars-rec/mars/message/rawjson"
+import (
+	"strings"
+
+	"github.com/mars-rec/mars/message/rawjson"
+)
 
 // WriteJSON implements [message.WritesJSON].
 func (p Plan) WriteJSON(w *rawjson.Writer) {
@@ -104,6 +108,27 @@ func readEvidence(r *rawjson.Reader) (e Evidence) {
 	e.Ranking = rawjson.ReadList(r, readStrength)
 	r.Need("}")
 	return e
+}
+
+// Rankings is what the value of a tool's result says of the candidates; the
+// value may say more.
+type Rankings struct {
+	Rankings []Evidence `json:"rankings"`
+}
+
+// ReadJSON implements [message.ReadsJSON].
+func (x *Rankings) ReadJSON(r *rawjson.Reader) {
+	found := false
+	for r.Need("{"); !r.Failed() && !r.Take("}"); {
+		switch key := r.NextKey(); {
+		case key == "rankings" && !found:
+			found, x.Rankings = true, rawjson.ReadList(r, readEvidence)
+		case strings.EqualFold(key, "rankings"):
+			r.Fail() // encoding/json would take it for the same
+		default:
+			r.Value()
+		}
+	}
 }
 
 func writeStrength(w *rawjson.Writer, s Strength) {

@@ -1,8 +1,11 @@
 package phase_test
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 
+	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/message/messagetest"
 	"github.com/mars-rec/mars/message/phase"
 )
@@ -18,6 +21,7 @@ func FuzzBodies(f *testing.F) {
 		`{"Role":"r","SUMMARY":"s","claims":["x"]}`, `{"summary":"a","summary":"b"}`, `{"verdict":"accept","issues":[],"subtasks":[]}`,
 		`{"ranking":["c02","c01"],"justification":"it is"}`, `{"ranking":[]}`, `{"ranking":null,"justification":""}`, `{"ranking":[1]}`, `{ "ranking" : [ ] }`,
 		`{"goal":"g","round":1,"roles":["a"],"plan":` + plan + `,"analyses":[` + analysis + `],"reflection":` + reflection + `}`,
+		`{"evidence":["x"],"rankings":[{"tool":"t","signal":"s","ranking":["c1:1=2"]}],"more":{}}`, `{"rankings":null}`, `{"rankings":[],"Rankings":[{}]}`, `{"rankings":[],"rankings":null}`,
 		`{}`, `{"round":1.0}`, `{"round":-1}`, `{"round":99999999999999999999}`, `{"plan":null,"analyses":null}`, `{"goal":"","roles":[]}`, `{"goal":"\u00e9\ud800"}`, "{\"goal\":\"\xff\"}", `null`, `[]`, ``} {
 		f.Add([]byte(s))
 	}
@@ -27,5 +31,11 @@ func FuzzBodies(f *testing.F) {
 		messagetest.JSON[phase.Reflection](t, text)
 		messagetest.JSON[phase.Recommend](t, text)
 		messagetest.JSON[phase.Brief](t, text)
+
+		var got, want phase.Rankings
+		err, wantErr := message.Unmarshal(text, &got), json.Unmarshal(text, &want)
+		if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q has the rankings %+v (%v), by encoding/json %+v (%v)", text, got, err, want, wantErr)
+		}
 	})
 }

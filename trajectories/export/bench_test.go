@@ -88,6 +88,77 @@ func BenchmarkExport(b *testing.B) {
 	}
 }
 
+// BenchmarkMemory writes so many rows of about 3 kB, each of a run of its own,
+// and tells the most memory that the process had. It grows with none of them:
+//
+//	go test ./trajectories/export -run xxx -bench Memory -benchtime 1x
+func BenchmarkMemory(b *testing.B) {
+	for _, format := range []export.Format{export.JSONL, export.Parquet} {
+		for _, rows := range []int{10_000, 100_000, 1_000_000} {
+			b.Run(fmt.Sprintf("%s/%d", format, rows), func(b *testing.B) {
+				x, err := export.New(export.TRLSFT, export.Config{Tools: specs, As: format})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					if err := x.Export(context.Background(), &counted{}, many(rows)); err != nil {
+						b.Fatal(err)
+					}
+				}
+				var u syscall.Rusage
+				if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(u.Maxrss)/1024, "peak-MiB")
+			})
+		}
+	}
+}
+
+// many is a group for each of n runs, which are made as they are asked for.
+func many(n int) iter.Seq2[export.Group, error] {
+	return func(yield func(export.Group, error) bool) {
+		for i := range n {
+			id := fmt.Sprint("t", i)
+			g := export.Group{Gold: gold.Gold{ID: id, Items: []string{"i2"}}, Runs: []*trajectories.Trajectory{run(id, answer)}}
+			if !yield(g, nil) {
+				return
+			}
+		}
+	}
+}
+
+// BenchmarkParse reads the conversation of a run back into its phases.
+func BenchmarkParse(b *testing.B) {
+	t := sized()
+	claims := make([]string, 12)
+	for i := range claims {
+		claims[i] = "By what the 50 nearest users rated: first c02 \"Emma (1996)\", then c01 \"Dune (1984)\", then c03."
+	}
+	messages, err := trajectories.Serialize(t, trajectories.Linear{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	said := &messages[len(messages)-1].Content
+	size := 0
+	for range 4 {
+		*said = phase.Write(phase.Analysis{Role: "recent", Summary: "item_cf puts c02 first.", Claims: claims}) + "\n" + *said
+	}
+	for _, m := range messages {
+		if m.Role == model.Assistant {
+			size += len(m.Content)
+		}
+	}
+	b.ReportAllocs()
+	before := cpu(b)
+	for b.Loop() {
+		if _, err := trajectories.Parse(messages, t.Run.Task.Labels(), []string{"recent"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	report(b, int64(size)*int64(b.N), cpu(b)-before)
+}
+
 // BenchmarkStraightforward is what one would write first: every message decoded
 // by encoding/json, the run told without a check, and the row encoded by it. Its
 // rows are those of the export, byte for byte.
