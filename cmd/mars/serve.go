@@ -29,6 +29,7 @@ type serveFlags struct {
 	data, model string
 	compare     string
 	stored      string
+	detail      string
 	weights     string
 	candidates  int
 	time        time.Duration
@@ -81,6 +82,7 @@ Requests from web pages of other origins are refused.`),
 	fl.StringVar(&f.data, "data", "", "data set directory made by mars import")
 	fl.StringVar(&f.model, "model", "", "the student's model")
 	fl.StringVar(&f.team.file, "team", "", "YAML file of the team that taught the student; its tools and roles are the student's")
+	fl.StringVar(&f.detail, "detail", "full", "how much the student is told: full or brief, as the rows that it was trained on")
 	fl.StringVar(&f.compare, "compare", "", "model of a teacher to compare the student with")
 	fl.StringVar(&f.stored, "stored", "", storedHelp)
 	fl.StringVar(&f.weights, "weights", "", "weights of the fall-back, made by mars fit; the built-in ones if not given")
@@ -176,9 +178,13 @@ func (f *serveFlags) recommenders(ctx context.Context, data *datasets.Dataset, c
 	if err != nil {
 		return closers, err
 	}
+	detail, err := trajectories.ParseDetail(f.detail)
+	if err != nil {
+		return closers, usagef("--%w", err)
+	}
 	student := star.Student{
 		Model: m, Name: f.model, Tools: taught(team, named), Clock: cfg.Clock,
-		Sampling: model.Sampling{MaxTokens: f.maxTokens}, Config: star.Config{Roles: roleNames(team)},
+		Sampling: model.Sampling{MaxTokens: f.maxTokens}, Config: star.Config{Roles: roleNames(team), Detail: detail},
 	}
 	cfg.Student = func(ctx context.Context, v tasks.View, hear func(model.Chunk)) (star.Answer, error) {
 		s := student
