@@ -139,7 +139,7 @@ func (a *app) audit(ctx context.Context, w auditing) (err error) {
 		return err
 	}
 	if !report.Pass {
-		return hinted(gatef("%s does not pass: %s errors", w.path, thousands(int64(report.Errors()))), "docs/audit.md says what each check looks for")
+		return hinted(gatef("%s", strings.TrimSuffix(report.Verdict(), ".")), "docs/audit.md says what each check looks for")
 	}
 	return nil
 }

@@ -33,9 +33,9 @@ func (f Finding) String() string {
 func (c Check) Outcome() string {
 	switch {
 	case c.Errors > 0:
-		return fmt.Sprintf("%d errors", c.Errors)
+		return plural(c.Errors, "error")
 	case c.Warnings > 0:
-		return fmt.Sprintf("%d warnings", c.Warnings)
+		return plural(c.Warnings, "warning")
 	case c.Skipped != "":
 		return "not checked"
 	}
@@ -59,7 +59,14 @@ func (r *Report) Verdict() string {
 	if !r.Pass {
 		verdict = "does not pass"
 	}
-	return fmt.Sprintf("%s %s: %d errors, %d warnings.", r.Target, verdict, r.Errors(), r.Warnings())
+	return fmt.Sprintf("%s %s: %s, %s.", r.Target, verdict, plural(r.Errors(), "error"), plural(r.Warnings(), "warning"))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // Left is how many findings are counted and not told.
