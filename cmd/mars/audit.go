@@ -289,8 +289,12 @@ func (a *app) auditExport(ctx context.Context, w auditing) (report *audit.Report
 	if err != nil {
 		return nil, err
 	}
-	source := audit.Source{Store: st, Exporter: func(consumer string, as export.Format, final bool) (export.Exporter, error) {
-		return export.New(consumer, export.Config{Tools: toolSpecs(then.Team), Linear: trajectories.Linear{SkipRevised: final}, As: as})
+	source := audit.Source{Store: st, Exporter: func(consumer string, as export.Format, linear trajectories.Linear) (export.Exporter, error) {
+		specs, err := linear.Detail.Specs(toolSpecs(then.Team))
+		if err != nil {
+			return nil, err
+		}
+		return export.New(consumer, export.Config{Tools: specs, Linear: linear, As: as})
 	}}
 	return audit.Export(ctx, w.path, &source, w.cfg)
 }

@@ -539,6 +539,9 @@ func TestAuditFindsLeaksInExports(t *testing.T) {
 	mars(t, "export", "run.db", "--gold", "gold.jsonl", "--for", "trl-sft", "--all", "--final", "--as", "parquet", "--shard-rows", "10", "--out", "shards")
 	r, _ := audited(t, "shards", "--runs", "run.db", "--gold", "gold.jsonl")
 	clean(t, r, "overlap")
+	mars(t, "export", "run.db", "--gold", "gold.jsonl", "--for", "trl-sft", "--all", "--detail", "brief", "--out", "brief")
+	r, _ = audited(t, "brief", "--runs", "run.db", "--gold", "gold.jsonl")
+	clean(t, r, "overlap")
 
 	golds, err := gold.ReadFile("gold.jsonl")
 	if err != nil {

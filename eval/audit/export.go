@@ -21,9 +21,8 @@ import (
 // Source is what an export was made of.
 type Source struct {
 	Store Store
-	// Exporter makes the exporter of a consumer. Final is [trajectories.Linear]'s
-	// SkipRevised, which no manifest tells.
-	Exporter func(consumer string, as export.Format, final bool) (export.Exporter, error)
+	// Exporter makes the exporter of a consumer that tells runs as linear says.
+	Exporter func(consumer string, as export.Format, linear trajectories.Linear) (export.Exporter, error)
 }
 
 // Export audits the directory of an export. Source may be nil: then rows are not
@@ -36,7 +35,7 @@ func Export(ctx context.Context, dir string, source *Source, cfg Config) (*Repor
 	}
 	e := &exported{cfg: cfg, dir: dir, m: m, b: cfg.open(dir, "export", checkFiles, checkRows, checkGold, checkMarks, checkText, checkOverlap),
 		apart: separate{against: cfg.Against, byTime: cfg.ByTime}, splits: map[string]*Side{}}
-	if e.opening, err = newOpening(); err != nil {
+	if e.opening, err = newOpening(m.Detail); err != nil {
 		return nil, err
 	}
 	if source != nil {
@@ -68,7 +67,7 @@ func ExportSide(ctx context.Context, dir string) (Side, error) {
 	if err != nil {
 		return side, err
 	}
-	form, err := newOpening()
+	form, err := newOpening(m.Detail)
 	if err != nil {
 		return side, err
 	}
@@ -224,10 +223,15 @@ func (e *exported) prompt(c gold.Case, all []spoken) {
 		}
 	}
 	task := c.Task
-	if task.Candidates == nil {
+	switch {
+	case e.m.Detail != trajectories.Full && task.Candidates == nil:
+		return // how many there are is not known
+	case e.m.Detail != trajectories.Full:
+		list = task.Candidates // whose texts a brief prompt does not tell
+	case task.Candidates == nil:
 		task.Candidates = make([]string, len(list))
 	}
-	want, err := trajectories.Opening(task, list)
+	want, err := e.m.Detail.Opening(task, list)
 	if err != nil {
 		e.b.add(Finding{Check: checkGold, Severity: Error, Case: task.ID, Place: all[i].place, Bytes: excerpt(text, 0), What: err.Error()})
 		return
@@ -239,10 +243,16 @@ func (e *exported) prompt(c gold.Case, all []spoken) {
 	}
 }
 
+// goldFirst is the filter of the paper, as manifests name it.
+const goldFirst = "gold first"
+
 // filters checks what the manifest says was filtered by.
 func (e *exported) filters(place Place, run trajectories.Run) {
 	g, ok := e.cfg.Gold[run.Task.ID]
-	first := slices.ContainsFunc(e.m.Filters, func(c export.Count) bool { return c.Filter == export.GoldFirst().Name })
+	first := false
+	for _, f := range e.m.Filters {
+		first = first || f.Filter == goldFirst
+	}
 	if first && ok && (len(run.Ranking) == 0 || !g.Has(run.Ranking[0])) {
 		e.b.add(Finding{Check: checkFiles, Severity: Error, Case: run.Task.ID, Place: place, What: "the run does not rank the right item first, and the manifest says that only those were kept"})
 	}
@@ -315,9 +325,12 @@ func (e *exported) close() {
 	b := e.b
 	b.fact("rows", fmt.Sprint(e.rows))
 	b.examined(checkFiles, fmt.Sprintf("%d files of rows", len(e.m.Files)))
-	if e.remade == nil {
+	switch {
+	case e.remade == nil:
 		b.skip(checkRows, "the run store is not given")
-	} else {
+	case e.m.Permutations > 0:
+		b.skip(checkRows, "the rows tell runs under other orders of their candidates, and are not made again")
+	default:
 		b.examined(checkRows, fmt.Sprintf("%d rows made again: %d bytes", e.remade.rows, e.remade.bytes))
 	}
 	b.examined(checkText, fmt.Sprintf("%d bytes of text", e.told))

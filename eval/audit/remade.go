@@ -31,8 +31,8 @@ type remade struct {
 
 func newRemade(ctx context.Context, source Source, m manifest, golds map[string]gold.Gold) (*remade, error) {
 	d := &remade{source: source, m: m, golds: golds, byTask: map[string][]string{}, known: map[string]bool{}}
-	for _, final := range []bool{false, true} {
-		maker, err := source.Exporter(m.For, m.As, final)
+	for _, final := range []bool{false, true} { // which one it was no manifest tells
+		maker, err := source.Exporter(m.For, m.As, trajectories.Linear{SkipRevised: final, Detail: m.Detail})
 		if err != nil {
 			return nil, err
 		}
@@ -74,6 +74,9 @@ func (d *remade) compare(ctx context.Context, b *book, r row, place Place) (*tra
 		}
 		if run == nil {
 			run = &t.Run
+		}
+		if d.m.Permutations > 0 {
+			return run, nil
 		}
 		for i, maker := range d.makers {
 			text, err := d.make(ctx, maker, t)

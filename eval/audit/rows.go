@@ -23,17 +23,22 @@ import (
 // manifest is what an export says of itself, as far as an audit reads it. Files
 // may name the split that they belong to.
 type manifest struct {
-	For     string         `json:"for"`
-	As      export.Format  `json:"as"`
-	Split   string         `json:"split"`
-	Files   []rowsFile     `json:"files"`
-	Filters []export.Count `json:"filters"`
-	Source  export.Source  `json:"source"`
+	For     string              `json:"for"`
+	As      export.Format       `json:"as"`
+	Split   string              `json:"split"`
+	Detail  trajectories.Detail `json:"detail"`
+	Files   []rowsFile          `json:"files"`
+	Filters []struct {
+		Filter string `json:"filter"`
+	} `json:"filters"`
+	Permutations int `json:"permutations"` // rows of a run, each under an order of its own
 }
 
 type rowsFile struct {
-	export.File
-	Split string `json:"split"`
+	Name   string `json:"name"`
+	Split  string `json:"split"`
+	Rows   int    `json:"rows"`
+	SHA256 string `json:"sha256"`
 }
 
 func readManifest(dir string) (manifest, error) {
@@ -240,7 +245,12 @@ func (r row) texts() []spoken {
 // opening reads whom a prompt is about, and as of when.
 type opening struct{ user, asOf, end string } // what stands before the user, between the two, and behind
 
-func newOpening() (o opening, err error) {
+// newOpening reads the template of prompts that tell all; those of a brief
+// student name neither.
+func newOpening(detail trajectories.Detail) (o opening, err error) {
+	if detail != trajectories.Full {
+		return o, nil
+	}
 	const user = "USER-ID"
 	at := time.Unix(0, 0).UTC()
 	messages, err := trajectories.Opening(tasks.Task{User: user, AsOf: at}, nil)
@@ -261,7 +271,7 @@ func newOpening() (o opening, err error) {
 // read returns the user and the moment that a prompt names.
 func (o opening) read(prompt string) (user string, at time.Time, ok bool) {
 	_, rest, ok := strings.Cut(prompt, o.user)
-	if !ok {
+	if !ok || o.user == "" {
 		return "", at, false
 	}
 	if user, rest, ok = strings.Cut(rest, o.asOf); !ok {
