@@ -44,7 +44,7 @@ func (b *builder) build() (*Graph, error) {
 		}
 		for k := range g.checkpoints {
 			if n := len(b.entries); n > 0 {
-				g.checkpoints[k] = b.entries[(k+1)*n/(checkpoints+1)].time
+				g.checkpoints[k] = b.entries[(k+1)*n/(len(g.checkpoints)+1)].time
 			}
 		}
 		b.tell(0.4, "lists of users")

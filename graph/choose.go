@@ -3,6 +3,7 @@ package graph
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"unsafe"
 )
 
@@ -16,17 +17,29 @@ type choose struct {
 	rows    *lists
 	m       *moment
 	ends    []uint32 // nil if not known
-	floors  []uint8
+	floors  floorsAt
 	asked   int // rows searched for their end
 	support uint32
 	least   uint32      // shared below it is in vain, whatever the floor
 	needed  [256]uint32 // by floor: shared below it is in vain
 	stale   bool        // needed could be higher
+
+	waiting [together]candidate
+	n       int // of them
+}
+
+// together is how many candidates are asked for their degree at once: what is
+// needed for one is on its way from memory while another is looked at.
+const together = 32
+
+type candidate struct {
+	row, shared uint32
+	weight      uint64
 }
 
 // choosing starts to choose among rows what is near one of them.
 func (c *Cut) choosing(own uint32, b *best, rows *lists, e *ends, support int) choose {
-	h := choose{own: own, best: b, rows: rows, m: c.m, ends: e.of(rows, c.m, 0), floors: rows.floorsAt(c.m), support: uint32(support)}
+	h := choose{own: own, best: b, rows: rows, m: c.m, ends: e.of(rows, c.m, 0), floors: rows.floors.at(c.m), support: uint32(support)}
 	h.raise()
 	return h
 }
@@ -59,26 +72,99 @@ func (h *choose) enough(r, shared uint32) bool {
 	if shared < h.least || shared == 0 {
 		return false
 	}
-	return int(r) >= len(h.floors) || shared >= h.needed[h.floors[r]]
+	return shared >= h.needed[h.floors.of(r)]
 }
 
-// consider adds a row unless it is in vain.
+// consider adds a row unless it is in vain, at once or when settle is called.
 func (h *choose) consider(r, shared uint32, weight uint64) {
 	if !h.enough(r, shared) {
 		return
 	}
-	f := found{id: r, shared: shared, weight: weight, degree: h.degree(r)}
-	if h.hopeless(f) {
-		return
+	if h.ends == nil {
+		h.rows.announce(r)
 	}
-	full := h.full()
-	h.add(f)
-	if !full && h.full() {
+	h.waiting[h.n] = candidate{r, shared, weight}
+	if h.n++; h.n == together {
+		h.settle()
+	}
+}
+
+// settle adds the candidates that wait, unless they are in vain.
+func (h *choose) settle() {
+	waiting := h.waiting[:h.n]
+	h.n = 0
+	if h.ends == nil {
+		for _, c := range waiting {
+			h.rows.announceEnd(c.row, h.m)
+		}
+	}
+	for _, c := range waiting {
+		if !h.enough(c.row, c.shared) {
+			continue
+		}
+		f := found{id: c.row, shared: c.shared, weight: c.weight, degree: h.degree(c.row)}
+		if h.hopeless(f) {
+			continue
+		}
+		full := h.full()
+		h.add(f)
+		if !full && h.full() {
+			h.raise()
+			continue
+		}
+		h.least = h.best.least(h.support)
+		h.stale = true
+	}
+}
+
+// promise ranks what is counted of a row, roughly, by the most that its score
+// may be: eight times the logarithm of the cosine, without what is common to
+// all, or of the lift.
+func (h *choose) promise(r, shared uint32) int {
+	of, floor := logOfFloor(toFloor(shared)), logOfFloor(max(h.floors.of(r), toFloor(shared)))
+	if h.measure == Lift {
+		return of - floor
+	}
+	return 2*of - floor
+}
+
+// chooseNoted considers what is noted: first what promises most, so that little
+// of the rest needs a closer look. Which is first changes no answer.
+func chooseNoted[C counter](h *choose, s *scratch, counts []C, noted []uint32) {
+	const promises = 1024
+	defer h.settle()
+	k := 0
+	if few := 2 * h.k; h.k > 0 && len(noted) > 2*few {
+		var with [promises]uint32
+		s.promises = slices.Grow(s.promises[:0], len(noted))
+		for _, r := range noted {
+			p := 0
+			if shared := uint32(counts[r]); shared >= h.least && shared > 0 {
+				p = min(max(1, promises/2+h.promise(r, shared)), promises-1)
+			}
+			s.promises = append(s.promises, uint16(p))
+			with[p]++
+		}
+		first, sum := promises, 0
+		for first > 1 && sum < few {
+			first--
+			sum += int(with[first])
+		}
+		for k, r := range noted {
+			if int(s.promises[k]) >= first {
+				h.consider(r, uint32(counts[r]), 0)
+				counts[r] = 0
+			}
+		}
+		h.settle()
 		h.raise()
-		return
 	}
-	h.least = h.best.least(h.support)
-	h.stale = true
+	for ; k < len(noted); k++ {
+		if h.stale && k%256 == 0 {
+			h.raise()
+		}
+		h.consider(noted[k], uint32(counts[noted[k]]), 0)
+	}
 }
 
 // sweep considers all counters and clears them. What is as popular as the row in
@@ -91,6 +177,7 @@ func sweep[C counter](h *choose, s *scratch, n int) {
 	start := min(int(h.own)/lanes, len(words))
 	sweepWords[C](h, words, start, len(words))
 	sweepWords[C](h, words, 0, start)
+	h.settle()
 }
 
 // sweepWords reads eight bytes at once and looks closer only where one of the

@@ -72,7 +72,7 @@ type Graph struct {
 	userIDs, itemIDs names
 	base             int64  // Unix seconds; times in the lists count from here
 	latest           uint64 // time of the last entry; 0 without any
-	checkpoints      [checkpoints]uint32
+	checkpoints      ticks
 	users            lists // of each user: items
 	items            lists // of each item: users
 	pairs            int

@@ -1,6 +1,10 @@
 package graph
 
-import "math"
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
 
 // Measure is a similarity of two items; the package's essay defines them.
 type Measure string
@@ -127,7 +131,7 @@ func (c *Cut) nearItems(s *scratch, i uint32, q Query, bar found) []found {
 		}
 		s.best.kept = s.best.kept[:0]
 	}
-	work := c.spread(s, &c.g.users, &c.m.users, users, 0)
+	work := c.spread(s, &c.g.users, &c.m.users, c.inOrder(s, users), 0)
 	rows := c.g.Items()
 	dense := q.kernel >= denseKernel || q.kernel == anyKernel && work > 2*rows
 	h := c.choosing(skip[0], &s.best, items, &c.m.items, q.Support)
@@ -141,6 +145,25 @@ func (c *Cut) nearItems(s *scratch, i uint32, q Query, bar found) []found {
 	}
 	c.m.items.note(h.asked)
 	return s.best.sorted()
+}
+
+// inOrder returns many users in the order in which their rows stand, so that they
+// are read from memory one after another; few as they are.
+func (c *Cut) inOrder(s *scratch, users []uint32) []uint32 {
+	words := setWords(c.g.Users())
+	if len(users) < words/4 {
+		return users
+	}
+	s.bits = grown(s.bits, words)
+	set(s.bits, users)
+	s.ordered = slices.Grow(s.ordered[:0], len(users))
+	for w, x := range s.bits[:words] {
+		for ; x != 0; x &= x - 1 {
+			s.ordered = append(s.ordered, uint32(w*64+bits.TrailingZeros64(x)))
+		}
+		s.bits[w] = 0
+	}
+	return s.ordered
 }
 
 // worthPulling reports whether pull may be less work: for a hub, if the measure
@@ -196,6 +219,7 @@ func (c *Cut) nearWeighted(s *scratch, users, skip []uint32, support int) {
 		h.consider(j, counts[j], s.weights[j])
 		counts[j], s.weights[j] = 0, 0
 	}
+	h.settle()
 }
 
 // nearAmong counts only the items asked for: from their own lists if these are
@@ -222,6 +246,7 @@ func (c *Cut) nearAmong(s *scratch, i uint32, users []uint32, q Query) {
 		for _, j := range among {
 			h.consider(j, counts[j], 0)
 		}
+		h.settle()
 		clear(counts)
 		return
 	}
@@ -236,6 +261,7 @@ func (c *Cut) nearAmong(s *scratch, i uint32, users []uint32, q Query) {
 		}
 		h.consider(j, shared, weight)
 	}
+	h.settle()
 	unset(s.bits, users)
 }
 

@@ -1,18 +1,6 @@
 package graph
 
-import (
-	"iter"
-	"math/bits"
-	"slices"
-)
-
-// checkpoints is the number of moments at which the grid knows the length of a
-// long row; with 4 bytes each they fill one line of the processor's cache.
-const checkpoints = 16
-
-// gridFrom is the length from which a row has a grid. Shorter rows are found
-// through in a few steps anyway.
-const gridFrom = 256
+import "iter"
 
 // lists is one direction of the graph. Row r has the entries from offsets[r] to
 // offsets[r+1], ascending by time, then by external id of the other end. Rows
@@ -23,8 +11,9 @@ type lists struct {
 	times   []uint32 // seconds since the graph's base
 	ratings ratings
 	grid    []uint32 // of each long row: entries before each checkpoint
-	floors  []uint8  // of each checkpoint and the end, by row: the same, roughly and never more
-	firsts  []uint32 // the first times of all rows, ascending
+	floors  floors
+	lasts   []uint8 // by row: the tick of its last entry
+	firsts  firsts
 
 	// Rows that a delta changed or added are kept whole in patch, at the row
 	// that patched says.
@@ -79,10 +68,17 @@ func (l *lists) prefix(r uint32, m *moment) (at *lists, from, to uint32) {
 // end returns where row r's entries before the moment end. The row is not
 // patched.
 func (l *lists) end(r uint32, m *moment) uint32 {
-	lo, hi := l.offsets[r], l.offsets[r+1]
-	if m.limit > m.latest {
-		return hi
+	if m.limit > m.latest || int(r) < len(l.lasts) && l.lasts[r] < m.tick {
+		return l.offsets[r+1]
 	}
+	lo, hi := l.window(r, m)
+	return lo + before(l.times[lo:hi], uint32(m.limit))
+}
+
+// window returns where row r's entries before the moment may end, at least and
+// at most.
+func (l *lists) window(r uint32, m *moment) (lo, hi uint32) {
+	lo, hi = l.offsets[r], l.offsets[r+1]
 	if g := uint64(r) * checkpoints; g < uint64(len(l.grid)) {
 		row := l.grid[g : g+checkpoints]
 		from := lo
@@ -93,7 +89,7 @@ func (l *lists) end(r uint32, m *moment) uint32 {
 			hi = from + row[m.checkpoint]
 		}
 	}
-	return lo + before(l.times[lo:hi], uint32(m.limit))
+	return lo, hi
 }
 
 // before returns how many of the times, which ascend, are before the limit. It
@@ -111,70 +107,4 @@ func before(times []uint32, limit uint32) (n uint32) {
 		n++
 	}
 	return n
-}
-
-// floorsAt returns, by row, a rough lower bound of the length of the rows before
-// the moment; nothing where nothing is known. A delta never makes a row shorter,
-// so that the bounds hold for rows that it changed.
-func (l *lists) floorsAt(m *moment) []uint8 {
-	rows := len(l.offsets) - 1
-	switch {
-	case m.limit > m.latest:
-		return l.floors[checkpoints*rows:]
-	case m.checkpoint > 0:
-		return l.floors[(m.checkpoint-1)*rows : m.checkpoint*rows]
-	}
-	return nil
-}
-
-// toFloor rounds n down to what a byte can say: four binary digits, and how many
-// follow.
-func toFloor(n uint32) uint8 {
-	if n < 8 {
-		return uint8(n)
-	}
-	e := uint32(bits.Len32(n)) - 4
-	return uint8((e+1)<<3 | n>>e&7)
-}
-
-func fromFloor(f uint8) uint32 {
-	if f < 8 {
-		return uint32(f)
-	}
-	return (8 | uint32(f&7)) << (f>>3 - 1)
-}
-
-// longRows returns the number of rows with a grid.
-func longRows(offsets []uint32) int {
-	n := 0
-	for n+1 < len(offsets) && offsets[n+1]-offsets[n] >= gridFrom {
-		n++
-	}
-	return n
-}
-
-// fillGrid counts the entries of row r before each of the checkpoints.
-func (l *lists) fillGrid(r uint32, at *[checkpoints]uint32) {
-	n, rows := 0, uint64(len(l.offsets)-1)
-	times := l.times[l.offsets[r]:l.offsets[r+1]]
-	for k, t := range at {
-		for n < len(times) && times[n] < t {
-			n++
-		}
-		if g := uint64(r)*checkpoints + uint64(k); g < uint64(len(l.grid)) {
-			l.grid[g] = uint32(n)
-		}
-		l.floors[uint64(k)*rows+uint64(r)] = toFloor(uint32(n))
-	}
-	l.floors[checkpoints*rows+uint64(r)] = toFloor(uint32(len(times)))
-}
-
-// firstTimes returns the first times of all rows, ascending.
-func (l *lists) firstTimes() []uint32 {
-	firsts := make([]uint32, len(l.offsets)-1)
-	for r := range firsts {
-		firsts[r] = l.times[l.offsets[r]]
-	}
-	slices.Sort(firsts)
-	return firsts
 }

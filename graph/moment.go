@@ -12,6 +12,7 @@ type moment struct {
 	limit      uint64 // seconds since the graph's base: entries below it are visible
 	latest     uint64 // time of the last entry of all
 	checkpoint int    // the checkpoints up to the limit
+	tick       uint8  // of the last second that is visible: a row that ends before it is visible whole
 
 	users, items ends
 	count        sync.Once // of ends.seen
@@ -42,7 +43,7 @@ func (e *ends) span(l *lists, m *moment, r uint32) span {
 
 // seen returns the number of rows with a visible entry.
 func (l *lists) seen(m *moment) int {
-	n := sort.Search(len(l.firsts), func(k int) bool { return uint64(l.firsts[k]) >= m.limit })
+	n := l.firsts.before(m.limit)
 	if l.patch == nil {
 		return n
 	}
@@ -95,7 +96,10 @@ func (g *Graph) moment(limit uint64) *moment {
 		}
 	}
 	m := &moment{limit: limit, latest: g.latest}
-	m.checkpoint = sort.Search(checkpoints, func(k int) bool { return uint64(g.checkpoints[k]) > limit })
+	m.checkpoint = sort.Search(checkpoints, func(k int) bool { return uint64(g.checkpoints.checkpoint(k)) > limit })
+	if limit > 0 {
+		m.tick = g.checkpoints.of(uint32(limit - 1))
+	}
 	if len(kept) == momentsKept {
 		copy(kept, kept[1:])
 		kept = kept[:momentsKept-1]

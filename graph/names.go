@@ -17,13 +17,14 @@ import (
 //	internal id <──order── position
 //
 // The bytes of all ids stand one after another, so that a mapped file is used
-// as it is. Ids that a delta adds stand apart, in added, and follow the others
+// as it is; where one starts is told from the start of the first of its sixteen. Ids that a delta adds stand apart, in added, and follow the others
 // as internal ids.
 type names struct {
-	blob   []byte
-	starts []uint32 // by position, and one more: where its bytes start in blob
-	order  []uint32 // by position: internal id
-	rank   []uint32 // by internal id: position
+	blob    []byte
+	anchors []uint32 // by position / 16: where the bytes of that one start in blob
+	starts  []uint16 // by position, and one more: where its bytes start from there
+	order   []uint32 // by position: internal id
+	rank    []uint32 // by internal id: position
 
 	added []string          // of internal ids from len(rank) on
 	index map[string]uint32 // of added: internal id
@@ -33,7 +34,13 @@ type names struct {
 func (n *names) len() int { return len(n.rank) + len(n.added) }
 
 // at returns the id at a position, in place.
-func (n *names) at(p uint32) []byte { return n.blob[n.starts[p]:n.starts[p+1]] }
+func (n *names) at(p uint32) []byte { return n.blob[n.start(p):n.start(p+1)] }
+
+// anchored is how many ids have one anchor: with maxID bytes each, the last of
+// them starts within 16 bits.
+const anchored = 16
+
+func (n *names) start(p uint32) uint32 { return n.anchors[p/anchored] + uint32(n.starts[p]) }
 
 // id returns a copy of an external id, which outlives the mapped file.
 func (n *names) id(k uint32) string {
@@ -86,16 +93,25 @@ func (n *names) all() iter.Seq[uint32] {
 // newNames keeps ids, which ascend as bytes; order says which internal id each
 // of them has.
 func newNames(ids []string, order []uint32) (names, error) {
-	n := names{starts: make([]uint32, 1, len(ids)+1), order: order, rank: make([]uint32, len(ids))}
+	n := names{anchors: make([]uint32, 0, len(ids)/anchored+1), starts: make([]uint16, 0, len(ids)+1), order: order, rank: make([]uint32, len(ids))}
+	n.startHere()
 	for p, id := range ids {
 		if len(n.blob)+len(id) > math.MaxUint32 {
 			return names{}, fmt.Errorf("the external ids together are longer than 4 GiB")
 		}
 		n.blob = append(n.blob, id...)
-		n.starts = append(n.starts, uint32(len(n.blob)))
+		n.startHere()
 		n.rank[order[p]] = uint32(p)
 	}
 	return n, nil
+}
+
+// startHere notes that an id starts at the end of the bytes.
+func (n *names) startHere() {
+	if len(n.starts)%anchored == 0 {
+		n.anchors = append(n.anchors, uint32(len(n.blob)))
+	}
+	n.starts = append(n.starts, uint16(uint32(len(n.blob))-n.anchors[len(n.anchors)-1]))
 }
 
 // with returns the names with more ids, none of which it has, given in the

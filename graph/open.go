@@ -94,21 +94,24 @@ func parse(b []byte) (*Graph, error) {
 		return nil, damaged("its last moment is %d seconds after its first", g.latest)
 	}
 	for k, n := range []*names{&g.userIDs, &g.itemIDs} {
-		s := sections[4*k:]
-		*n = names{blob: s[0], starts: numbersOf[uint32](s[1]), order: numbersOf[uint32](s[2]), rank: numbersOf[uint32](s[3])}
-		if len(n.starts) != len(n.rank)+1 || len(n.order) != len(n.rank) {
+		s := sections[ofNames*k:]
+		*n = names{blob: s[0], anchors: numbersOf[uint32](s[1]), starts: numbersOf[uint16](s[2]), order: numbersOf[uint32](s[3]), rank: numbersOf[uint32](s[4])}
+		if len(n.starts) != len(n.rank)+1 || len(n.order) != len(n.rank) || len(n.anchors) != len(n.rank)/anchored+1 {
 			return nil, damaged("it has %d starts, %d places and %d numbers of external ids", len(n.starts), len(n.order), len(n.rank))
 		}
 	}
-	table := numbersOf[float32](sections[22])
+	table := numbersOf[float32](sections[sectionCount-1])
 	for k, l := range []*lists{&g.users, &g.items} {
-		s := sections[8+7*k:]
+		s := sections[2*ofNames+ofLists*k:]
 		l.offsets, l.ids, l.times = numbersOf[uint32](s[0]), numbersOf[uint32](s[1]), numbersOf[uint32](s[2])
 		l.ratings = ratings{table: table, codes: s[3], width: widthFor(len(table))}
-		l.grid, l.floors, l.firsts = numbersOf[uint32](s[4]), s[5], numbersOf[uint32](s[6])
+		l.grid, l.floors, l.lasts = numbersOf[uint32](s[4]), floors{s[5], s[6]}, s[7]
+		l.firsts = firsts{numbersOf[uint32](s[8]), numbersOf[uint16](s[9])}
 		rows := []*names{&g.userIDs, &g.itemIDs}[k].len()
-		if len(l.offsets) != rows+1 || len(l.times) != len(l.ids) || len(l.firsts) != rows ||
-			len(l.ratings.codes) != codeBytes(len(l.ids), l.ratings.width) || len(l.grid)%checkpoints != 0 || len(l.floors) != rows*(checkpoints+1) || len(l.grid) > rows*checkpoints {
+		if len(l.offsets) != rows+1 || len(l.times) != len(l.ids) || len(l.ratings.codes) != codeBytes(len(l.ids), l.ratings.width) ||
+			len(l.grid)%checkpoints != 0 || len(l.grid) > rows*checkpoints ||
+			len(l.floors.classes) != classes(rows) || len(l.floors.steps) != checkpoints*stepBytes(rows) || len(l.lasts) != rows ||
+			len(l.firsts.low) != rows || rows > 0 && len(l.firsts.starts) < 3 {
 			return nil, damaged("the lengths of its lists do not fit together")
 		}
 	}
@@ -148,7 +151,7 @@ func split(b []byte) (sections [][]byte, err error) {
 	for k := range sectionCount {
 		entry := b[tableStart+24*k:]
 		offset, length := le.Uint64(entry), le.Uint64(entry[8:])
-		if offset != at || offset > uint64(len(b)) || length > uint64(len(b))-offset || length%4 != 0 && !ofBytes(k) {
+		if offset != at || offset > uint64(len(b)) || length > uint64(len(b))-offset || length%uint64(widths[k]) != 0 {
 			return nil, damaged("section %d lies outside of the file, over another, or has a broken length", k)
 		}
 		sections = append(sections, b[offset:offset+length:offset+length])
@@ -158,11 +161,6 @@ func split(b []byte) (sections [][]byte, err error) {
 		return nil, damaged("there are bytes after its last section")
 	}
 	return sections, nil
-}
-
-// ofBytes reports whether a section is of single bytes.
-func ofBytes(section int) bool {
-	return section == 0 || section == 4 || section == 11 || section == 13 || section == 18 || section == 20
 }
 
 // damaged is an error of a file that was a snapshot once.

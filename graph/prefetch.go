@@ -2,9 +2,14 @@
 
 package graph
 
+import "unsafe"
+
 // prefetch asks for lines of the cache, of 64 bytes each, from an address on. It
 // waits for nothing, and an address that is none does no harm. A load in its
 // place would hold up all that follows until it is there.
 //
 //go:noescape
 func prefetch(at *uint32, lines int)
+
+// prefetchByte asks for the line of a byte.
+func prefetchByte(at *uint8) { prefetch((*uint32)(unsafe.Pointer(at)), 1) }

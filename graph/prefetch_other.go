@@ -4,3 +4,5 @@ package graph
 
 // prefetch does nothing where it is not known how to.
 func prefetch(*uint32, int) {}
+
+func prefetchByte(*uint8) {}

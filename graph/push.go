@@ -84,12 +84,7 @@ func pushAndChoose[C counter](h *choose, s *scratch, n, work int, skip []uint32,
 	for _, r := range skip {
 		counts[r] = 0
 	}
-	for k, r := range noted {
-		if h.stale && k%256 == 0 {
-			h.raise()
-		}
-		h.consider(r, uint32(counts[r]), 0)
-	}
+	chooseNoted(h, s, counts, noted)
 	if work > n/8 {
 		clear(counts)
 		return
@@ -107,7 +102,12 @@ func (c *Cut) spread(s *scratch, l *lists, e *ends, rows []uint32, most int) (wo
 	s.spans = s.spans[:0]
 	known := e.of(l, c.m, len(rows))
 	for k, r := range rows {
-		l.announce(rows, k, c.m)
+		if k+2*ahead < len(rows) {
+			l.announce(rows[k+2*ahead])
+		}
+		if k+ahead < len(rows) && known == nil {
+			l.announceEnd(rows[k+ahead], c.m)
+		}
 		var p span
 		if known != nil {
 			p = span{l, l.offsets[r], known[r]}
@@ -123,18 +123,32 @@ func (c *Cut) spread(s *scratch, l *lists, e *ends, rows []uint32, most int) (wo
 	return work
 }
 
-// announce asks for what it takes to find the visible part of rows that come
-// soon: first for where they stand, then for the times that the search begins
-// with.
-func (l *lists) announce(rows []uint32, k int, m *moment) {
-	if k += 2 * ahead; k < len(rows) && int(rows[k]) < len(l.offsets) {
-		prefetch(&l.offsets[rows[k]], 1)
-	}
-	if k -= ahead; k < len(rows) && int(rows[k])+1 < len(l.offsets) && m.limit <= m.latest {
-		if g := uint64(rows[k]) * checkpoints; g < uint64(len(l.grid)) {
+// announce asks for what says where a row stands.
+func (l *lists) announce(r uint32) {
+	if int(r) < len(l.lasts) {
+		prefetch(&l.offsets[r], 1)
+		prefetchByte(&l.lasts[r])
+		if g := uint64(r) * checkpoints; g < uint64(len(l.grid)) {
 			prefetch(&l.grid[g], 1)
-		} else if from, to := l.offsets[rows[k]], l.offsets[rows[k]+1]; from < to {
-			prefetch(&l.times[from+(to-from)/2], 1)
+		}
+	}
+}
+
+// announceEnd asks for the times among which the end of a row's visible part is
+// searched: for all if they are few, otherwise for those the search begins with.
+func (l *lists) announceEnd(r uint32, m *moment) {
+	const few = 80
+	if m.limit > m.latest || int(r) >= len(l.lasts) || l.lasts[r] < m.tick {
+		return
+	}
+	lo, hi := l.window(r, m)
+	switch n := hi - lo; {
+	case n == 0:
+	case n <= few:
+		prefetch(&l.times[lo], int(n/16+1))
+	default:
+		for _, at := range [...]uint32{n / 2, n / 4, n / 4 * 3} {
+			prefetch(&l.times[lo+at], 1)
 		}
 	}
 }

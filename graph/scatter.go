@@ -13,7 +13,7 @@ const buckets = 512
 // by time and numbered for good. It writes the lists in parts of whole rows:
 // entries are moved to their part first, and placed within it then, so that
 // neither step jumps about in memory.
-func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, items bool) lists {
+func (b *builder) scatter(s *side, others *names, at *ticks, items bool) lists {
 	rows, n := len(s.degrees), len(b.entries)
 	l := lists{offsets: make([]uint32, rows+1), ids: make([]uint32, n), times: make([]uint32, n)}
 	for r, d := range s.degrees {
@@ -30,7 +30,8 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, items
 		return parts.of(e.user)
 	})
 	codes := newCodes(b.table, n)
-	l.grid, l.floors = make([]uint32, longRows(l.offsets)*checkpoints), make([]uint8, rows*(checkpoints+1))
+	l.grid, l.lasts = make([]uint32, longRows(l.offsets)*checkpoints), make([]uint8, rows)
+	rough := newRough(rows)
 	next := slices.Clone(l.offsets[:rows])
 	b.each(len(starts), func(bucket int) {
 		first, last := starts[bucket], rows
@@ -50,11 +51,12 @@ func (b *builder) scatter(s *side, others *names, at *[checkpoints]uint32, items
 		}
 		for r := first; r < last; r++ {
 			l.breakTies(uint32(r), codes, others)
-			l.fillGrid(uint32(r), at)
+			l.fillGrid(uint32(r), at, rough)
 		}
 	})
 	b.entries, b.room = sorted, parted.entries
-	l.firsts = l.firstTimes()
+	l.floors = newFloors(l.offsets, rough, b.each)
+	l.firsts = newFirsts(&l)
 	l.ratings = codes.pack(b)
 	return l
 }

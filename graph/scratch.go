@@ -6,17 +6,19 @@ import "unsafe"
 // whoever sets them clears them. Graphs keep scratch for their queries in a
 // pool, so that a query allocates its result only.
 type scratch struct {
-	words   []uint64 // counters of any width
-	weights []uint64 // by internal id of items
-	bits    []uint64 // a set of internal ids
-	skips   []uint64 // another
-	touched []uint32 // what was counted, in order
-	noted   []uint32
-	spans   []span
-	best    best
-	sums    []float64 // by internal id of items
-	masks   []uint64  // by internal id of users
-	links   [batch][]found
+	words    []uint64 // counters of any width
+	weights  []uint64 // by internal id of items
+	bits     []uint64 // a set of internal ids
+	skips    []uint64 // another
+	touched  []uint32 // what was counted, in order
+	noted    []uint32
+	ordered  []uint32
+	promises []uint16 // of what was counted
+	spans    []span
+	best     best
+	sums     []float64 // by internal id of items
+	masks    []uint64  // by internal id of users
+	links    [batch][]found
 }
 
 // span is the visible part of a row.

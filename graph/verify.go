@@ -69,11 +69,16 @@ func zero(b []byte) bool {
 
 // check reports what of the promises of names does not hold.
 func (n *names) check() error {
-	if n.starts[0] != 0 || n.starts[len(n.rank)] != uint32(len(n.blob)) {
+	for p := 0; p < len(n.starts); p += anchored {
+		if n.starts[p] != 0 {
+			return fmt.Errorf("number %d does not start at its anchor", p)
+		}
+	}
+	if n.start(0) != 0 || n.start(uint32(len(n.rank))) != uint32(len(n.blob)) {
 		return errors.New("they do not fill their section")
 	}
 	for p, k := range n.order {
-		from, to := n.starts[p], n.starts[p+1]
+		from, to := n.start(uint32(p)), n.start(uint32(p+1))
 		if from >= to || to-from > maxID || to > uint32(len(n.blob)) {
 			return fmt.Errorf("number %d has a broken length", p)
 		}
@@ -99,11 +104,12 @@ func (l *lists) check(others *names, g *Graph) error {
 			return fmt.Errorf("row %d is empty, ends before it starts, or is longer than the one before", r)
 		}
 	}
-	if len(l.grid) != longRows(l.offsets)*checkpoints || !slices.IsSorted(g.checkpoints[:]) {
+	if len(l.grid) != longRows(l.offsets)*checkpoints || !slices.IsSorted(g.checkpoints[:]) || len(l.lasts) != rows {
 		return errors.New("the grid does not fit")
 	}
 	seen := make([]uint32, others.len()) // the row, plus 1, that last had the id
-	again := lists{offsets: l.offsets, times: l.times, grid: make([]uint32, len(l.grid)), floors: make([]uint8, len(l.floors))}
+	again := lists{offsets: l.offsets, times: l.times, grid: make([]uint32, len(l.grid)), lasts: make([]uint8, rows)}
+	rough := newRough(rows)
 	for r := range rows {
 		from, to := l.offsets[r], l.offsets[r+1]
 		for k := from; k < to; k++ {
@@ -122,13 +128,22 @@ func (l *lists) check(others *names, g *Graph) error {
 				return fmt.Errorf("row %d has an unknown rating", r)
 			}
 		}
-		again.fillGrid(uint32(r), &g.checkpoints)
+		again.fillGrid(uint32(r), &g.checkpoints, rough)
 	}
-	if !slices.Equal(l.grid, again.grid) || !slices.Equal(l.floors, again.floors) {
+	again.floors = newFloors(l.offsets, rough, one)
+	if !slices.Equal(l.grid, again.grid) || !slices.Equal(l.lasts, again.lasts) ||
+		!slices.Equal(l.floors.classes, again.floors.classes) || !slices.Equal(l.floors.steps, again.floors.steps) {
 		return errors.New("the grid is wrong")
 	}
-	if !slices.Equal(l.firsts, l.firstTimes()) {
+	if f := newFirsts(l); !slices.Equal(f.starts, l.firsts.starts) || !slices.Equal(f.low, l.firsts.low) {
 		return errors.New("the first times are wrong")
 	}
 	return nil
+}
+
+// one does one after another.
+func one(n int, do func(k int)) {
+	for k := range n {
+		do(k)
+	}
 }
