@@ -131,40 +131,61 @@ func (h *choose) promise(r, shared uint32) int {
 // chooseNoted considers what is noted: first what promises most, so that little
 // of the rest needs a closer look. Which is first changes no answer.
 func chooseNoted[C counter](h *choose, s *scratch, counts []C, noted []uint32) {
-	const promises = 1024
 	defer h.settle()
-	k := 0
-	if few := 2 * h.k; h.k > 0 && len(noted) > 2*few {
-		var with [promises]uint32
-		s.promises = slices.Grow(s.promises[:0], len(noted))
+	if h.k <= 0 || len(noted) < 8*h.k {
 		for _, r := range noted {
-			p := 0
-			if shared := uint32(counts[r]); shared >= h.least && shared > 0 {
-				p = min(max(1, promises/2+h.promise(r, shared)), promises-1)
-			}
-			s.promises = append(s.promises, uint16(p))
-			with[p]++
+			h.consider(r, uint32(counts[r]), 0)
 		}
-		first, sum := promises, 0
-		for first > 1 && sum < few {
-			first--
-			sum += int(with[first])
-		}
-		for k, r := range noted {
-			if int(s.promises[k]) >= first {
-				h.consider(r, uint32(counts[r]), 0)
-				counts[r] = 0
-			}
-		}
-		h.settle()
-		h.raise()
+		return
 	}
-	for ; k < len(noted); k++ {
+	s.shared = slices.Grow(s.shared[:0], len(noted))[:len(noted)]
+	var with [256]uint32
+	for k, r := range noted {
+		c := uint32(counts[r])
+		s.shared[k] = c
+		with[min(c, 255)]++
+	}
+	h.promising(s, noted, leastOf(with[:], 8*h.k))
+	for k, r := range noted {
 		if h.stale && k%256 == 0 {
 			h.raise()
 		}
-		h.consider(noted[k], uint32(counts[noted[k]]), 0)
+		h.consider(r, s.shared[k], 0)
 	}
+}
+
+// leastOf returns the least number that so many have or exceed, given how many
+// have each.
+func leastOf(with []uint32, many int) int {
+	k := len(with) - 1
+	for sum := int(with[k]); k > 0 && sum < many; sum += int(with[k]) {
+		k--
+	}
+	return k
+}
+
+// promising considers what promises most of what is noted and shares so much,
+// and forgets what is shared.
+func (h *choose) promising(s *scratch, noted []uint32, shared int) {
+	const promises = 1024
+	var with [promises]uint32
+	s.promises = s.promises[:0]
+	for k, c := range s.shared {
+		if int(c) >= shared {
+			p := min(max(0, promises/2+h.promise(noted[k], c)), promises-1)
+			with[p]++
+			s.promises = append(s.promises, promised{uint32(k), uint32(p)})
+		}
+	}
+	first := leastOf(with[:], 2*h.k)
+	for _, p := range s.promises {
+		if int(p.promise) >= first {
+			h.consider(noted[p.at], s.shared[p.at], 0)
+			s.shared[p.at] = 0
+		}
+	}
+	h.settle()
+	h.raise()
 }
 
 // sweep considers all counters and clears them. What is as popular as the row in

@@ -13,13 +13,17 @@ type scratch struct {
 	touched  []uint32 // what was counted, in order
 	noted    []uint32
 	ordered  []uint32
-	promises []uint16 // of what was counted
+	shared   []uint32 // of what was counted
+	promises []promised
 	spans    []span
 	best     best
 	sums     []float64 // by internal id of items
 	masks    []uint64  // by internal id of users
 	links    [batch][]found
 }
+
+// promised is what the one at a place among those noted promises.
+type promised struct{ at, promise uint32 }
 
 // span is the visible part of a row.
 type span struct {
