@@ -23,6 +23,8 @@ type choose struct {
 	least   uint32      // shared below it is in vain, whatever the floor
 	needed  [256]uint32 // by floor: shared below it is in vain
 	stale   bool        // needed could be higher
+	patient bool        // there will be more before needed is to be raised
+	search  bool        // degrees must be searched for
 
 	waiting [together]candidate
 	n       int // of them
@@ -40,6 +42,7 @@ type candidate struct {
 // choosing starts to choose among rows what is near one of them.
 func (c *Cut) choosing(own uint32, b *best, rows *lists, e *ends, support int) choose {
 	h := choose{own: own, best: b, rows: rows, m: c.m, ends: e.of(rows, c.m, 0), floors: rows.floors.at(c.m), support: uint32(support)}
+	h.search = h.ends == nil && c.m.limit <= c.m.latest
 	h.raise()
 	return h
 }
@@ -80,8 +83,10 @@ func (h *choose) consider(r, shared uint32, weight uint64) {
 	if !h.enough(r, shared) {
 		return
 	}
-	if h.ends == nil {
+	if h.search {
 		h.rows.announce(r)
+	} else if h.ends == nil && int(r) < len(h.rows.lasts) {
+		prefetch(&h.rows.offsets[r], 1)
 	}
 	h.waiting[h.n] = candidate{r, shared, weight}
 	if h.n++; h.n == together {
@@ -93,7 +98,7 @@ func (h *choose) consider(r, shared uint32, weight uint64) {
 func (h *choose) settle() {
 	waiting := h.waiting[:h.n]
 	h.n = 0
-	if h.ends == nil {
+	if h.search {
 		for _, c := range waiting {
 			h.rows.announceEnd(c.row, h.m)
 		}
@@ -108,7 +113,7 @@ func (h *choose) settle() {
 		}
 		full := h.full()
 		h.add(f)
-		if !full && h.full() {
+		if !full && h.full() && !h.patient {
 			h.raise()
 			continue
 		}
@@ -132,8 +137,11 @@ func (h *choose) promise(r, shared uint32) int {
 // of the rest needs a closer look. Which is first changes no answer.
 func chooseNoted[C counter](h *choose, s *scratch, counts []C, noted []uint32) {
 	defer h.settle()
-	if h.k <= 0 || len(noted) < 8*h.k {
-		for _, r := range noted {
+	if h.k <= 0 || !h.search || len(noted) < 8*h.k {
+		for k, r := range noted {
+			if h.stale && k%256 == 0 {
+				h.raise()
+			}
 			h.consider(r, uint32(counts[r]), 0)
 		}
 		return
@@ -167,9 +175,10 @@ func leastOf(with []uint32, many int) int {
 // promising considers what promises most of what is noted and shares so much,
 // and forgets what is shared.
 func (h *choose) promising(s *scratch, noted []uint32, shared int) {
-	const promises = 1024
+	const promises = 512
 	var with [promises]uint32
 	s.promises = s.promises[:0]
+	h.patient = true
 	for k, c := range s.shared {
 		if int(c) >= shared {
 			p := min(max(0, promises/2+h.promise(noted[k], c)), promises-1)
@@ -185,6 +194,7 @@ func (h *choose) promising(s *scratch, noted []uint32, shared int) {
 		}
 	}
 	h.settle()
+	h.patient = false
 	h.raise()
 }
 

@@ -125,7 +125,7 @@ func (c *Cut) nearItems(s *scratch, i uint32, q Query, bar found) []found {
 		c.nearWeighted(s, users, skip, q.Support)
 		return s.best.sorted()
 	}
-	if q.kernel == pullKernel || q.kernel == anyKernel && c.worthPulling(len(users), q) {
+	if q.kernel == pullKernel || q.kernel == anyKernel && c.worthPulling(users, q) {
 		if c.nearByPull(s, users, skip, q) {
 			return s.best.sorted()
 		}
@@ -168,19 +168,22 @@ func (c *Cut) inOrder(s *scratch, users []uint32) []uint32 {
 
 // worthPulling reports whether pull may be less work: for a hub, if the measure
 // has a bound that shrinks with the degree, and if not everything is asked for.
-func (c *Cut) worthPulling(users int, q Query) bool {
-	return users >= hubFrom && q.K > 0 && (q.Measure == Cosine || q.Measure == Jaccard)
+// It must read as many rows as are kept before it can tell what is in
+// vain: these may be a third of the work of pushing, and no more.
+func (c *Cut) worthPulling(users []uint32, q Query) bool {
+	l := &c.g.items
+	if len(users) < hubFrom || q.K <= 0 || q.Measure != Cosine && q.Measure != Jaccard {
+		return false
+	}
+	rows := uint32(min(q.K, len(l.offsets)-1))
+	return c.visible(l, rows)*float64(l.offsets[rows]) < float64(c.estimate(users))/3
 }
-
-// pullFaster is how many entries of a list are asked for in the time in which one
-// is counted: to look up a bit is less than to add to a counter elsewhere.
-const pullFaster = 2
 
 // nearByPull tries to pull, with as much work as pushing would be.
 func (c *Cut) nearByPull(s *scratch, users, skip []uint32, q Query) bool {
 	budget := math.MaxInt
 	if q.kernel == anyKernel {
-		budget = pullFaster * c.estimate(users)
+		budget = c.estimate(users)
 	}
 	s.bits = grown(s.bits, setWords(c.g.Users()))
 	s.skips = grown(s.skips, setWords(c.g.Items()))

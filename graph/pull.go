@@ -19,29 +19,26 @@ const block = 2048
 //
 // and the degree in the whole log, by which the lists stand, is a bound of the
 // degree as of the cut. It reports false, and leaves h to be filled anew, if it
-// reads budget entries and is not done, or has read an eighth and sees that it
-// will.
+// sees, every eighth of the budget, that it has more than that still to read, or
+// has read twice as much.
 func (c *Cut) pull(h *choose, s *scratch, budget int) bool {
 	l := h.rows
 	rows := uint32(len(l.offsets) - 1)
 	spent := 0
 	changed := l.late.falling // by a delta: they do not stand in order
-	asked := false
+	check := budget / 8
 	for r := uint32(0); r < rows; r++ {
 		whole := l.offsets[r+1] - l.offsets[r]
 		changed = c.pullChanged(h, s, changed, whole, &spent)
 		if whole < h.support || h.tooFew(whole) {
 			return true
 		}
-		if spent > budget {
-			return false
-		}
-		if !asked && spent > budget/8 {
-			asked = true
+		if spent > check && h.full() {
+			check += budget / 8
 			// What is left to read if nothing better comes. Of about half of it
 			// pullOne sees that it is in vain.
 			last := sort.Search(int(rows), func(k int) bool { return h.tooFew(l.offsets[k+1] - l.offsets[k]) })
-			if last < int(r) || float64(l.offsets[last]-l.offsets[r])*c.visible(l, r)/2 > float64(budget-spent) {
+			if last < int(r) || spent > 2*budget || float64(l.offsets[last]-l.offsets[r])*c.visible(l, r)/2 > float64(budget) {
 				return false
 			}
 		}
