@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"sync"
 )
@@ -14,6 +15,7 @@ import (
 type builder struct {
 	BuildConfig
 	entries      []entry
+	inOrder      bool    // of time, as far as is known
 	room         []entry // as long as entries: to move them to
 	base         int64
 	table        []float32 // of ratings
@@ -24,22 +26,26 @@ type builder struct {
 type side struct {
 	ids     []string // ascending as bytes
 	sorted  []uint32 // by position in ids: the number in the entries
-	degrees []uint32 // by number
+	degrees []uint32 // by number; nil: not counted yet
 }
 
 func (b *builder) build() (*Graph, error) {
 	g := &Graph{base: b.base}
-	b.room = make([]entry, len(b.entries))
+	b.room = roomFor[entry](len(b.entries))
 	b.tell(0.1, "sort by time")
 	b.sortByTime()
 	for {
-		b.tell(0.3, "count")
-		b.relabel()
-		var err error
-		if g.userIDs, err = newNames(b.users.ids, b.users.sorted); err != nil {
-			return nil, err
-		}
-		if g.itemIDs, err = newNames(b.items.ids, b.items.sorted); err != nil {
+		b.tell(0.2, "count")
+		users, items := b.numbers()
+		var errs [2]error
+		b.each(2, func(k int) {
+			if k == 0 {
+				g.userIDs, errs[k] = newNames(b.users.ids, b.users.sorted)
+			} else {
+				g.itemIDs, errs[k] = newNames(b.items.ids, b.items.sorted)
+			}
+		})
+		if err := errors.Join(errs[:]...); err != nil {
 			return nil, err
 		}
 		for k := range g.checkpoints {
@@ -48,8 +54,13 @@ func (b *builder) build() (*Graph, error) {
 			}
 		}
 		b.tell(0.4, "lists of users")
-		g.users = b.scatter(&b.users, &g.itemIDs, &g.checkpoints, false)
-		repeated := g.users.repeats(len(b.items.ids), b.workers())
+		var repeated map[uint32]bool
+		g.users, repeated = b.scatter(direction{side: &b.users, others: &g.itemIDs, ticks: &g.checkpoints, renumber: func(part []entry) {
+			for k := range part {
+				e := &part[k]
+				e.user, e.item = users[e.user], items[e.item]
+			}
+		}})
 		if len(repeated) == 0 {
 			break
 		}
@@ -57,7 +68,7 @@ func (b *builder) build() (*Graph, error) {
 		b.earliestOfPairs(repeated)
 	}
 	b.tell(0.7, "lists of items")
-	g.items = b.scatter(&b.items, &g.userIDs, &g.checkpoints, true)
+	g.items, _ = b.scatter(direction{side: &b.items, others: &g.userIDs, ticks: &g.checkpoints, items: true})
 	if g.pairs = len(b.entries); g.pairs > 0 {
 		g.latest = uint64(b.entries[g.pairs-1].time)
 	}
@@ -68,44 +79,67 @@ func (b *builder) build() (*Graph, error) {
 // sortByTime sorts the entries by time if they are not sorted: three stable
 // passes by 11 bits each.
 func (b *builder) sortByTime() {
-	if slices.IsSortedFunc(b.entries, func(a, b entry) int { return cmp.Compare(a.time, b.time) }) {
+	if b.inOrder || slices.IsSortedFunc(b.entries, func(a, b entry) int { return cmp.Compare(a.time, b.time) }) {
 		return
 	}
 	for shift := 0; shift < 32; shift += 11 {
-		b.partition(1<<11, func(e *entry) uint32 { return e.time >> shift & (1<<11 - 1) })
+		b.partition(1<<11, nil, func(part []entry, in []uint16) {
+			for k := range part {
+				in[k] = uint16(part[k].time >> shift & (1<<11 - 1))
+			}
+		})
 	}
 }
 
-// partition moves the entries into buckets, each in the order that they had,
-// and returns where each bucket ends.
-func (b *builder) partition(buckets int, of func(*entry) uint32) (ends []int) {
+// partition moves the entries into buckets, each in the order that they had.
+// Before, it calls prepare, if there is one, once with each stretch of entries,
+// which may change them; of says which bucket each entry of a stretch is in.
+func (b *builder) partition(buckets int, prepare func(part []entry), of func(part []entry, in []uint16)) {
 	parts := b.workers()
 	n := len(b.entries)
 	counts := make([][]int, parts)
 	b.each(parts, func(part int) {
-		counts[part] = make([]int, buckets)
-		for k := part * n / parts; k < (part+1)*n/parts; k++ {
-			counts[part][of(&b.entries[k])]++
-		}
+		to := make([]int, buckets)
+		eachStretch(b.entries[part*n/parts:(part+1)*n/parts], func(entries []entry, in []uint16) {
+			if prepare != nil {
+				prepare(entries)
+			}
+			of(entries, in)
+			for _, bucket := range in {
+				to[bucket]++
+			}
+		})
+		counts[part] = to
 	})
-	ends = make([]int, buckets)
 	next := 0
 	for bucket := range buckets {
 		for part := range counts {
 			counts[part][bucket], next = next, next+counts[part][bucket]
 		}
-		ends[bucket] = next
 	}
 	b.each(parts, func(part int) {
-		to := counts[part]
-		for k := part * n / parts; k < (part+1)*n/parts; k++ {
-			bucket := of(&b.entries[k])
-			b.room[to[bucket]] = b.entries[k]
-			to[bucket]++
-		}
+		to, room := counts[part], b.room
+		eachStretch(b.entries[part*n/parts:(part+1)*n/parts], func(entries []entry, in []uint16) {
+			of(entries, in)
+			for k, bucket := range in {
+				at := to[bucket]
+				room[at] = entries[k]
+				to[bucket] = at + 1
+			}
+		})
 	})
 	b.entries, b.room = b.room, b.entries
-	return ends
+}
+
+// eachStretch calls do with a few entries at a time, and room for the bucket of
+// each.
+func eachStretch(entries []entry, do func(entries []entry, in []uint16)) {
+	var in [1024]uint16
+	for len(entries) > 0 {
+		n := min(len(in), len(entries))
+		do(entries[:n], in[:n])
+		entries = entries[n:]
+	}
 }
 
 // each calls do for 0 to n-1, several at once, and waits for all.
@@ -126,32 +160,37 @@ func (b *builder) each(n int, do func(k int)) {
 	wait.Wait()
 }
 
-// relabel numbers users and items by popularity: descending by degree, ties by
-// external id. Those without an entry are dropped.
-func (b *builder) relabel() {
-	sides := []*side{&b.users, &b.items}
-	maps := make([][]uint32, len(sides))
-	b.each(len(sides), func(k int) {
-		s := sides[k]
-		s.degrees = make([]uint32, len(s.ids))
+// numbers gives users and items new numbers by popularity: descending by degree,
+// ties by external id. Those without an entry are dropped. It returns the new
+// numbers by the old ones, which the entries still have.
+func (b *builder) numbers() (users, items []uint32) {
+	b.count()
+	b.each(2, func(k int) {
 		if k == 0 {
-			for i := range b.entries {
-				s.degrees[b.entries[i].user]++
-			}
+			users = b.users.byPopularity()
 		} else {
-			for i := range b.entries {
-				s.degrees[b.entries[i].item]++
-			}
+			items = b.items.byPopularity()
 		}
-		maps[k] = s.byPopularity()
 	})
+	return users, items
+}
+
+// count counts the entries of each user and item, unless that is done.
+func (b *builder) count() {
+	if b.users.degrees != nil && b.items.degrees != nil {
+		return
+	}
 	parts, n := b.workers(), len(b.entries)
+	tallies := make([]tally, parts)
 	b.each(parts, func(part int) {
-		for k := part * n / parts; k < (part+1)*n/parts; k++ {
-			e := &b.entries[k]
-			e.user, e.item = maps[0][e.user], maps[1][e.item]
+		t := &tallies[part]
+		t.users, t.items = make([]uint32, len(b.users.ids)), make([]uint32, len(b.items.ids))
+		for _, e := range b.entries[part*n/parts : (part+1)*n/parts] {
+			t.users[e.user]++
+			t.items[e.item]++
 		}
 	})
+	b.users.degrees, b.items.degrees = sums(tallies)
 }
 
 // byPopularity renumbers a side and returns the new numbers by the old ones.
@@ -187,28 +226,6 @@ func (s *side) byPopularity() []uint32 {
 	return to
 }
 
-// repeats returns the rows that name another end twice, as a set.
-func (l *lists) repeats(others, workers int) map[uint32]bool {
-	found := map[uint32]bool{}
-	var mu sync.Mutex
-	rows := len(l.offsets) - 1
-	b := builder{BuildConfig: BuildConfig{Workers: workers}}
-	b.each(workers, func(part int) {
-		seen := make([]uint32, others) // the row, plus 1, that last named it
-		for r := part * rows / workers; r < (part+1)*rows/workers; r++ {
-			for _, j := range l.ids[l.offsets[r]:l.offsets[r+1]] {
-				if seen[j] == uint32(r)+1 {
-					mu.Lock()
-					found[uint32(r)] = true
-					mu.Unlock()
-				}
-				seen[j] = uint32(r) + 1
-			}
-		}
-	})
-	return found
-}
-
 // earliestOfPairs keeps one entry of each pair of the given users: the
 // earliest, of those in one second the one with the highest rating.
 func (b *builder) earliestOfPairs(of map[uint32]bool) {
@@ -236,6 +253,7 @@ func (b *builder) earliestOfPairs(of map[uint32]bool) {
 		}
 	}
 	b.entries, b.room = merged, b.room[:len(merged)]
+	b.users.degrees, b.items.degrees = nil, nil
 	b.forgetRatings()
 }
 

@@ -12,26 +12,33 @@ type firsts struct {
 	low    []uint16
 }
 
-// newFirsts takes the first times of rows of so many.
-func newFirsts(l *lists) firsts {
-	times := make([]uint32, len(l.offsets)-1)
-	if len(times) == 0 {
+// newFirsts takes the first times of rows.
+func newFirsts(l *lists, each func(n int, do func(k int))) firsts {
+	rows := len(l.offsets) - 1
+	if rows == 0 {
 		return firsts{}
 	}
+	times := make([]uint32, rows)
+	from, to := uint32(1<<16), uint32(0)
 	for r := range times {
 		times[r] = l.times[l.offsets[r]]
+		from, to = min(from, times[r]>>16), max(to, times[r]>>16)
 	}
-	slices.Sort(times)
-	from, to := times[0]>>16, times[len(times)-1]>>16
-	f := firsts{starts: make([]uint32, to-from+3), low: make([]uint16, len(times))}
+	f := firsts{starts: make([]uint32, to-from+3), low: make([]uint16, rows)}
 	f.starts[0] = from
 	starts := f.starts[1:]
-	for k, t := range times {
-		starts[t>>16-from+1], f.low[k] = uint32(k+1), uint16(t)
+	for _, t := range times {
+		starts[t>>16-from+1]++
 	}
 	for k := 1; k < len(starts); k++ {
-		starts[k] = max(starts[k], starts[k-1])
+		starts[k] += starts[k-1]
 	}
+	next := slices.Clone(starts)
+	for _, t := range times {
+		f.low[next[t>>16-from]] = uint16(t)
+		next[t>>16-from]++
+	}
+	each(len(starts)-1, func(k int) { slices.Sort(f.low[starts[k]:starts[k+1]]) })
 	return f
 }
 

@@ -129,44 +129,120 @@ func (c BuildConfig) readLog(file []byte) (*builder, error) {
 		return nil, fmt.Errorf("its base %d is not a time in Unix seconds", base)
 	}
 	c.tell(0, "read")
-	b := &builder{BuildConfig: c, entries: make([]entry, n), base: base}
+	b := &builder{BuildConfig: c, entries: roomFor[entry](n), base: base, inOrder: true}
+	// What is not dense would need memory for numbers that nobody has.
+	most := 4*n + 1024
 	parts := c.workers()
 	tallies := make([]tally, parts)
 	b.each(parts, func(part int) {
-		t := &tallies[part]
-		for k := part * n / parts; k < (part+1)*n/parts; k++ {
-			row := body[k*size : (k+1)*size]
-			e := entry{user: le.Uint32(row), item: le.Uint32(row[4:]), time: le.Uint32(row[8:])}
-			if size == logRated {
-				e.rating = uint32(row[12])
-			}
-			b.entries[k] = e
-			t.user, t.item = max(t.user, e.user), max(t.item, e.item)
-			t.ratings[e.rating] = true
-		}
+		from, to := part*n/parts, (part+1)*n/parts
+		tallies[part].read(b.entries[from:to], body[from*size:to*size], size, most)
 	})
-	var all tally
-	for _, t := range tallies {
+	all := tally{inOrder: true}
+	for part, t := range tallies {
 		all.user, all.item = max(all.user, t.user), max(all.item, t.item)
 		for r, there := range t.ratings {
 			all.ratings[r] = all.ratings[r] || there
 		}
+		from := part * n / parts
+		b.inOrder = b.inOrder && t.inOrder && (from == 0 || from == n || b.entries[from-1].time <= b.entries[from].time)
 	}
-	// What is not dense would need memory for numbers that nobody has.
-	if most := 4*n + 1024; int(all.user) > most || int(all.item) > most {
+	if int(all.user) > most || int(all.item) > most {
 		return nil, fmt.Errorf("%d rows have user numbers up to %d and item numbers up to %d: number them from 0 without gaps", n, all.user, all.item)
 	}
 	if n > 0 {
-		b.users, b.items = numbered(all.user), numbered(all.item)
+		b.each(2, func(k int) {
+			if k == 0 {
+				b.users = numbered(all.user)
+			} else {
+				b.items = numbered(all.item)
+			}
+		})
+		users, items := sums(tallies)
+		b.users.degrees, b.items.degrees = users[:len(b.users.ids)], items[:len(b.items.ids)]
 	}
 	b.table = all.number(b)
 	return b, nil
 }
 
-// tally is what was seen in a part of a log file.
+// tally is what was seen in a part of a log.
 type tally struct {
-	user, item uint32 // the highest
-	ratings    [256]bool
+	user, item   uint32   // the highest
+	users, items []uint32 // by number: entries
+	ratings      [256]bool
+	inOrder      bool // of time
+}
+
+// read reads rows of a log file. Numbers higher than most are not counted.
+func (t *tally) read(entries []entry, rows []byte, size, most int) {
+	le := binary.LittleEndian
+	t.inOrder = true
+	before := uint32(0)
+	for k := range entries {
+		row := rows[k*size:][:logRow]
+		e := entry{user: le.Uint32(row), item: le.Uint32(row[4:]), time: le.Uint32(row[8:])}
+		if size == logRated {
+			e.rating = uint32(rows[k*size+logRow])
+		}
+		entries[k] = e
+		t.ratings[uint8(e.rating)] = true
+		if e.time < before {
+			t.inOrder = false
+		}
+		before = e.time
+		if int(e.user) >= len(t.users) {
+			t.user = max(t.user, e.user)
+			t.users = counters(t.users, e.user, most)
+		}
+		if int(e.item) >= len(t.items) {
+			t.item = max(t.item, e.item)
+			t.items = counters(t.items, e.item, most)
+		}
+		if int(max(e.user, e.item)) <= most {
+			t.users[e.user]++
+			t.items[e.item]++
+		}
+	}
+	t.user, t.item = max(t.user, highest(t.users)), max(t.item, highest(t.items))
+}
+
+// highest returns the highest number that is counted.
+func highest(counts []uint32) uint32 {
+	k := len(counts)
+	for k > 1 && counts[k-1] == 0 {
+		k--
+	}
+	return uint32(max(0, k-1))
+}
+
+// counters returns counters that have room for number, unless it is more than
+// most.
+func counters(have []uint32, number uint32, most int) []uint32 {
+	if int(number) > most {
+		return have
+	}
+	more := roomFor[uint32](min(max(2*len(have), int(number)+1, 1<<12), most+1))
+	copy(more, have)
+	return more
+}
+
+// sums returns how often the tallies have each user and each item.
+func sums(tallies []tally) (users, items []uint32) {
+	for _, t := range tallies {
+		users, items = plus(users, t.users), plus(items, t.items)
+	}
+	return users, items
+}
+
+// plus adds counters to others, whichever are more.
+func plus(a, b []uint32) []uint32 {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	for k, n := range b {
+		a[k] += n
+	}
+	return a
 }
 
 // number gives the ratings of the entries their codes, and returns the table.
@@ -194,9 +270,17 @@ func (t *tally) number(b *builder) (table []float32) {
 // numbered is a side whose external ids are the numbers up to last.
 func numbered(last uint32) side {
 	s := side{sorted: slices.AppendSeq(make([]uint32, 0, int(last)+1), decimals(last))}
-	s.ids = make([]string, len(s.sorted))
+	digits := make([]byte, 0, 8*len(s.sorted))
+	ends := make([]int, len(s.sorted))
 	for p, n := range s.sorted {
-		s.ids[p] = strconv.FormatUint(uint64(n), 10)
+		digits = strconv.AppendUint(digits, uint64(n), 10)
+		ends[p] = len(digits)
+	}
+	// All ids are parts of one string.
+	s.ids = make([]string, len(s.sorted))
+	all, start := string(digits), 0
+	for p, end := range ends {
+		s.ids[p], start = all[start:end], end
 	}
 	return s
 }

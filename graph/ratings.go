@@ -68,9 +68,9 @@ func newCodes(table []float32, n int) *codes {
 	case 0:
 		return &codes{table: table}
 	case 32:
-		return &codes{table: table, wide: make([]uint32, n)}
+		return &codes{table: table, wide: roomFor[uint32](n)}
 	}
-	return &codes{table: table, narrow: make([]uint8, n)}
+	return &codes{table: table, narrow: roomFor[uint8](n)}
 }
 
 func (c *codes) set(k int, code uint32) {
@@ -96,7 +96,7 @@ func (c *codes) pack(b *builder) ratings {
 	switch r.width {
 	case 4:
 		n := len(c.narrow)
-		r.codes = make([]byte, codeBytes(n, 4))
+		r.codes = roomFor[byte](codeBytes(n, 4))
 		const part = 1 << 20 // even, so that no byte belongs to two parts
 		b.each((n+part-1)/part, func(p int) {
 			for k := p * part; k < min((p+1)*part, n); k++ {

@@ -3,62 +3,105 @@ package graph
 import (
 	"cmp"
 	"slices"
+	"sync"
 )
 
 // buckets is the number of parts in which lists are written. A part of a large
 // log fits the processor's cache, and so does the place it is written to.
 const buckets = 512
 
-// scatter makes the lists of users, or those of items, from the entries, which are sorted
-// by time and numbered for good. It writes the lists in parts of whole rows:
-// entries are moved to their part first, and placed within it then, so that
-// neither step jumps about in memory.
-func (b *builder) scatter(s *side, others *names, at *ticks, items bool) lists {
-	rows, n := len(s.degrees), len(b.entries)
-	l := lists{offsets: make([]uint32, rows+1), ids: make([]uint32, n), times: make([]uint32, n)}
-	for r, d := range s.degrees {
-		l.offsets[r+1] = l.offsets[r] + d
+// direction is which lists are made, and of what.
+type direction struct {
+	side     *side // of the rows
+	others   *names
+	ticks    *ticks
+	items    bool               // lists of items, not of users
+	renumber func(part []entry) // gives entries their numbers; nil: they have them
+}
+
+// scatter makes the lists of users, or those of items, from the entries, which
+// are sorted by time. It writes the lists in parts of whole rows: entries are
+// moved to their part first, and placed within it then, so that neither step
+// jumps about in memory. It returns the users who have an item twice.
+func (b *builder) scatter(d direction) (l lists, repeated map[uint32]bool) {
+	rows, n := len(d.side.degrees), len(b.entries)
+	l = lists{offsets: make([]uint32, rows+1), ids: roomFor[uint32](n), times: roomFor[uint32](n)}
+	for r, degree := range d.side.degrees {
+		l.offsets[r+1] = l.offsets[r] + degree
 	}
 	parts, starts := cutRows(l.offsets)
-
 	sorted := b.entries
-	parted := builder{BuildConfig: b.BuildConfig, entries: b.entries, room: b.room}
-	parted.partition(len(starts), func(e *entry) uint32 {
-		if items {
-			return parts.of(e.item)
+	b.partition(len(starts), d.renumber, func(part []entry, in []uint16) {
+		if d.items {
+			for k := range part {
+				in[k] = parts.of(part[k].item)
+			}
+		} else {
+			for k := range part {
+				in[k] = parts.of(part[k].user)
+			}
 		}
-		return parts.of(e.user)
 	})
+	parted := b.entries
 	codes := newCodes(b.table, n)
 	l.grid, l.lasts = make([]uint32, longRows(l.offsets)*checkpoints), make([]uint8, rows)
 	rough := newRough(rows)
 	next := slices.Clone(l.offsets[:rows])
+	repeated = map[uint32]bool{}
+	var mu sync.Mutex // of repeated
+	seen := make(chan []uint32, b.workers())
+	for range cap(seen) {
+		seen <- make([]uint32, d.others.len())
+	}
 	b.each(len(starts), func(bucket int) {
 		first, last := starts[bucket], rows
 		if bucket+1 < len(starts) {
 			last = starts[bucket+1]
 		}
-		for k := l.offsets[first]; k < l.offsets[last]; k++ {
-			e := &parted.entries[k]
-			row, other := e.user, e.item
-			if items {
-				row, other = other, row
-			}
-			to := next[row]
-			next[row]++
-			l.ids[to], l.times[to] = other, e.time
-			codes.set(int(to), e.rating)
-		}
+		l.place(parted[l.offsets[first]:l.offsets[last]], next, codes, d.items)
+		mine := <-seen
 		for r := first; r < last; r++ {
-			l.breakTies(uint32(r), codes, others)
-			l.fillGrid(uint32(r), at, rough)
+			if !d.items && l.repeats(uint32(r), mine) {
+				mu.Lock()
+				repeated[uint32(r)] = true
+				mu.Unlock()
+			}
+			l.breakTies(uint32(r), codes, d.others)
+			l.fillGrid(uint32(r), d.ticks, rough)
 		}
+		seen <- mine
 	})
-	b.entries, b.room = sorted, parted.entries
+	b.entries, b.room = sorted, parted
 	l.floors = newFloors(l.offsets, rough, b.each)
-	l.firsts = newFirsts(&l)
+	l.firsts = newFirsts(&l, b.each)
 	l.ratings = codes.pack(b)
-	return l
+	return l, repeated
+}
+
+// place puts entries where their rows go on; next says where.
+func (l *lists) place(entries []entry, next []uint32, codes *codes, items bool) {
+	for k := range entries {
+		e := &entries[k]
+		row, other := e.user, e.item
+		if items {
+			row, other = other, row
+		}
+		to := next[row]
+		next[row] = to + 1
+		l.ids[to], l.times[to] = other, e.time
+		codes.set(int(to), e.rating)
+	}
+}
+
+// repeats reports whether row r names another end twice; seen has, for each, the
+// row, plus 1, that last named it.
+func (l *lists) repeats(r uint32, seen []uint32) bool {
+	twice := false
+	for _, j := range l.ids[l.offsets[r]:l.offsets[r+1]] {
+		twice = twice || seen[j] == r+1
+		seen[j] = r + 1
+	}
+	return twice
 }
 
 // parts says to which part a row belongs. The longest rows are told one by one,
@@ -70,11 +113,11 @@ const (
 	stretch  = 64
 )
 
-func (p parts) of(row uint32) uint32 {
+func (p parts) of(row uint32) uint16 {
 	if row >= oneByOne {
 		row = oneByOne + (row-oneByOne)/stretch
 	}
-	return uint32(p[row])
+	return p[row]
 }
 
 // cutRows cuts rows into parts of about as many entries, and returns the first
@@ -97,12 +140,20 @@ func cutRows(offsets []uint32) (of parts, starts []int) {
 // breakTies sorts entries of row r in the same second by external id.
 func (l *lists) breakTies(r uint32, codes *codes, others *names) {
 	from, to := int(l.offsets[r]), int(l.offsets[r+1])
-	for from < to {
-		end := from + 1
+	for {
+		from++ // to the next that is in the second of the one before
+		for from < to && l.times[from] != l.times[from-1] {
+			from++
+		}
+		if from >= to {
+			return
+		}
+		from--
+		end := from + 2
 		for end < to && l.times[end] == l.times[from] {
 			end++
 		}
-		if run := l.ids[from:end]; len(run) > 1 && !slices.IsSortedFunc(run, others.compare) {
+		if run := l.ids[from:end]; !slices.IsSortedFunc(run, others.compare) {
 			type rated struct{ id, code uint32 }
 			sorted := make([]rated, len(run))
 			for k := range run {

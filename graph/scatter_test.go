@@ -17,7 +17,7 @@ func TestParts(t *testing.T) {
 		if part+1 < len(starts) && r == starts[part+1] {
 			part++
 		}
-		if got := p.of(uint32(r)); got != uint32(part) {
+		if got := p.of(uint32(r)); got != uint16(part) {
 			t.Fatalf("row %d is in part %d, not %d", r, got, part)
 		}
 	}

@@ -135,7 +135,7 @@ func (l *lists) check(others *names, g *Graph) error {
 		!slices.Equal(l.floors.classes, again.floors.classes) || !slices.Equal(l.floors.steps, again.floors.steps) {
 		return errors.New("the grid is wrong")
 	}
-	if f := newFirsts(l); !slices.Equal(f.starts, l.firsts.starts) || !slices.Equal(f.low, l.firsts.low) {
+	if f := newFirsts(l, one); !slices.Equal(f.starts, l.firsts.starts) || !slices.Equal(f.low, l.firsts.low) {
 		return errors.New("the first times are wrong")
 	}
 	return nil
