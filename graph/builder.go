@@ -2,21 +2,26 @@ package graph
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"sync"
 )
 
-// builder makes a graph of entries, in steps that each take the entries once:
+// builder makes a graph of entries. What is large is passed over as few times
+// as can be, and little of it is kept:
 //
-//	entries ──by time──> sorted ──relabelled──> by popularity ──scatter──> users' lists, items' lists
-//	                       ^                                       │
-//	                       └── one of each pair, where pairs repeat┘
+//	log file, or entries ──count──> new numbers, by popularity
+//	        │
+//	        ├──moved to parts of users──> room ──placed──> users' lists
+//	        └──moved to parts of items──> room ──placed──> items' lists
+//
+// Entries out of order are sorted by time before; where a pair repeats, one of
+// it is kept, and the build begins again.
 type builder struct {
 	BuildConfig
 	entries      []entry
-	inOrder      bool    // of time, as far as is known
-	room         []entry // as long as entries: to move them to
+	log          *logRows // instead of entries
+	tallies      []tally  // of equal parts of the entries; nil: not counted
+	room         []entry  // to move all entries to
 	base         int64
 	table        []float32 // of ratings
 	users, items side
@@ -26,119 +31,159 @@ type builder struct {
 type side struct {
 	ids     []string // ascending as bytes
 	sorted  []uint32 // by position in ids: the number in the entries
-	degrees []uint32 // by number; nil: not counted yet
+	degrees []uint32 // by number
 }
 
 func (b *builder) build() (*Graph, error) {
 	g := &Graph{base: b.base}
-	b.room = roomFor[entry](len(b.entries))
-	b.tell(0.1, "sort by time")
-	b.sortByTime()
+	b.tell(0.2, "count")
+	b.count()
+	if !b.inOrder() {
+		b.gather(nil, nil)
+		b.tell(0.3, "sort by time")
+		b.sortByTime()
+		b.count()
+	}
+	if b.room == nil {
+		b.room = roomFor[entry](b.len())
+	}
 	for {
-		b.tell(0.2, "count")
 		users, items := b.numbers()
-		var errs [2]error
-		b.each(2, func(k int) {
-			if k == 0 {
-				g.userIDs, errs[k] = newNames(b.users.ids, b.users.sorted)
-			} else {
-				g.itemIDs, errs[k] = newNames(b.items.ids, b.items.sorted)
-			}
-		})
-		if err := errors.Join(errs[:]...); err != nil {
+		var err error
+		if g.userIDs, err = newNames(b.users.ids, b.users.sorted); err != nil {
 			return nil, err
 		}
+		if g.itemIDs, err = newNames(b.items.ids, b.items.sorted); err != nil {
+			return nil, err
+		}
+		n := b.len()
 		for k := range g.checkpoints {
-			if n := len(b.entries); n > 0 {
-				g.checkpoints[k] = b.entries[(k+1)*n/(len(g.checkpoints)+1)].time
-			}
+			g.checkpoints[k] = b.timeAt((k + 1) * n / (len(g.checkpoints) + 1))
 		}
 		b.tell(0.4, "lists of users")
+		d := direction{rows: &b.users, others: &g.itemIDs, ticks: &g.checkpoints, newUsers: users, newItems: items}
 		var repeated map[uint32]bool
-		g.users, repeated = b.scatter(direction{side: &b.users, others: &g.itemIDs, ticks: &g.checkpoints, renumber: func(part []entry) {
-			for k := range part {
-				e := &part[k]
-				e.user, e.item = users[e.user], items[e.item]
-			}
-		}})
-		if len(repeated) == 0 {
-			break
+		if g.users, repeated = b.scatter(d); len(repeated) > 0 {
+			b.tell(0.5, "one of each pair")
+			b.gather(users, items)
+			b.earliestOfPairs(repeated)
+			b.count()
+			continue
 		}
-		b.tell(0.5, "one of each pair")
-		b.earliestOfPairs(repeated)
+		b.tell(0.7, "lists of items")
+		d.rows, d.others, d.items = &b.items, &g.userIDs, true
+		g.items, _ = b.scatter(d)
+		if g.pairs = n; n > 0 {
+			g.latest = uint64(b.timeAt(n - 1))
+		}
+		b.tell(1, "done")
+		return g, nil
 	}
-	b.tell(0.7, "lists of items")
-	g.items, _ = b.scatter(direction{side: &b.items, others: &g.userIDs, ticks: &g.checkpoints, items: true})
-	if g.pairs = len(b.entries); g.pairs > 0 {
-		g.latest = uint64(b.entries[g.pairs-1].time)
-	}
-	b.tell(1, "done")
-	return g, nil
 }
 
-// sortByTime sorts the entries by time if they are not sorted: three stable
-// passes by 11 bits each.
-func (b *builder) sortByTime() {
-	if b.inOrder || slices.IsSortedFunc(b.entries, func(a, b entry) int { return cmp.Compare(a.time, b.time) }) {
-		return
+// len returns the number of entries.
+func (b *builder) len() int {
+	if b.log != nil {
+		return b.log.n
 	}
+	return len(b.entries)
+}
+
+// stretch is how many entries are looked at together.
+const stretch = 512
+
+// eachStretch calls do with all entries of a part of so many, a copy of a few at
+// a time.
+func (b *builder) eachStretch(part, parts int, do func(entries []entry)) {
+	var some [stretch]entry
+	n := b.len()
+	for from, end := part*n/parts, (part+1)*n/parts; from < end; from += stretch {
+		entries := some[:min(stretch, end-from)]
+		b.read(from, entries)
+		do(entries)
+	}
+}
+
+// read fills into with the entries from a position on.
+func (b *builder) read(from int, into []entry) {
+	if b.log != nil {
+		b.log.read(from, into)
+	} else {
+		copy(into, b.entries[from:])
+	}
+}
+
+// timeAt returns the time of an entry, 0 if there is none.
+func (b *builder) timeAt(k int) uint32 {
+	var one [1]entry
+	if k < b.len() {
+		b.read(k, one[:])
+	}
+	return one[0].time
+}
+
+// gather puts the entries in place that a log file has, and gives them new
+// numbers, if there are any.
+func (b *builder) gather(users, items []uint32) {
+	all := b.entries
+	if b.log != nil {
+		all = roomFor[entry](b.len())
+	}
+	parts, n := b.workers(), b.len()
+	b.each(parts, func(part int) {
+		at := part * n / parts
+		b.eachStretch(part, parts, func(entries []entry) {
+			if users != nil {
+				renumber(entries, users, items)
+			}
+			at += copy(all[at:], entries)
+		})
+	})
+	b.entries, b.log, b.tallies = all, nil, nil
+}
+
+// renumber gives entries new numbers by the ones they have.
+func renumber(entries []entry, users, items []uint32) {
+	for k := range entries {
+		e := &entries[k]
+		e.user, e.item = users[e.user], items[e.item]
+	}
+}
+
+// sortByTime sorts the entries by time: three stable passes by 11 bits each.
+func (b *builder) sortByTime() {
+	const buckets = 1 << 11
+	b.room = roomFor[entry](len(b.entries))
+	parts, n := b.workers(), len(b.entries)
 	for shift := 0; shift < 32; shift += 11 {
-		b.partition(1<<11, nil, func(part []entry, in []uint16) {
-			for k := range part {
-				in[k] = uint16(part[k].time >> shift & (1<<11 - 1))
+		counts := make([][]int, parts)
+		b.each(parts, func(part int) {
+			counts[part] = make([]int, buckets)
+			for _, e := range b.entries[part*n/parts : (part+1)*n/parts] {
+				counts[part][e.time>>shift&(buckets-1)]++
 			}
 		})
-	}
-}
-
-// partition moves the entries into buckets, each in the order that they had.
-// Before, it calls prepare, if there is one, once with each stretch of entries,
-// which may change them; of says which bucket each entry of a stretch is in.
-func (b *builder) partition(buckets int, prepare func(part []entry), of func(part []entry, in []uint16)) {
-	parts := b.workers()
-	n := len(b.entries)
-	counts := make([][]int, parts)
-	b.each(parts, func(part int) {
-		to := make([]int, buckets)
-		eachStretch(b.entries[part*n/parts:(part+1)*n/parts], func(entries []entry, in []uint16) {
-			if prepare != nil {
-				prepare(entries)
-			}
-			of(entries, in)
-			for _, bucket := range in {
+		starts(counts)
+		b.each(parts, func(part int) {
+			to := counts[part]
+			for _, e := range b.entries[part*n/parts : (part+1)*n/parts] {
+				bucket := e.time >> shift & (buckets - 1)
+				b.room[to[bucket]] = e
 				to[bucket]++
 			}
 		})
-		counts[part] = to
-	})
+		b.entries, b.room = b.room, b.entries
+	}
+}
+
+// starts turns how much each part has for each bucket into where it begins: the
+// buckets stand one after another, and in each the parts do.
+func starts(counts [][]int) {
 	next := 0
-	for bucket := range buckets {
+	for bucket := range counts[0] {
 		for part := range counts {
 			counts[part][bucket], next = next, next+counts[part][bucket]
 		}
-	}
-	b.each(parts, func(part int) {
-		to, room := counts[part], b.room
-		eachStretch(b.entries[part*n/parts:(part+1)*n/parts], func(entries []entry, in []uint16) {
-			of(entries, in)
-			for k, bucket := range in {
-				at := to[bucket]
-				room[at] = entries[k]
-				to[bucket] = at + 1
-			}
-		})
-	})
-	b.entries, b.room = b.room, b.entries
-}
-
-// eachStretch calls do with a few entries at a time, and room for the bucket of
-// each.
-func eachStretch(entries []entry, do func(entries []entry, in []uint16)) {
-	var in [1024]uint16
-	for len(entries) > 0 {
-		n := min(len(in), len(entries))
-		do(entries[:n], in[:n])
-		entries = entries[n:]
 	}
 }
 
@@ -164,7 +209,11 @@ func (b *builder) each(n int, do func(k int)) {
 // ties by external id. Those without an entry are dropped. It returns the new
 // numbers by the old ones, which the entries still have.
 func (b *builder) numbers() (users, items []uint32) {
-	b.count()
+	b.users.degrees, b.items.degrees = make([]uint32, len(b.users.ids)), make([]uint32, len(b.items.ids))
+	for _, t := range b.tallies {
+		plus(b.users.degrees, t.users)
+		plus(b.items.degrees, t.items)
+	}
 	b.each(2, func(k int) {
 		if k == 0 {
 			users = b.users.byPopularity()
@@ -175,22 +224,11 @@ func (b *builder) numbers() (users, items []uint32) {
 	return users, items
 }
 
-// count counts the entries of each user and item, unless that is done.
-func (b *builder) count() {
-	if b.users.degrees != nil && b.items.degrees != nil {
-		return
+// plus adds counters to others. Where there are more, they are 0.
+func plus(to, counters []uint32) {
+	for k, n := range counters[:min(len(to), len(counters))] {
+		to[k] += n
 	}
-	parts, n := b.workers(), len(b.entries)
-	tallies := make([]tally, parts)
-	b.each(parts, func(part int) {
-		t := &tallies[part]
-		t.users, t.items = make([]uint32, len(b.users.ids)), make([]uint32, len(b.items.ids))
-		for _, e := range b.entries[part*n/parts : (part+1)*n/parts] {
-			t.users[e.user]++
-			t.items[e.item]++
-		}
-	})
-	b.users.degrees, b.items.degrees = sums(tallies)
 }
 
 // byPopularity renumbers a side and returns the new numbers by the old ones.
@@ -253,7 +291,7 @@ func (b *builder) earliestOfPairs(of map[uint32]bool) {
 		}
 	}
 	b.entries, b.room = merged, b.room[:len(merged)]
-	b.users.degrees, b.items.degrees = nil, nil
+	b.tallies = nil
 	b.forgetRatings()
 }
 

@@ -72,7 +72,8 @@ func WriteLog(w io.Writer, base int64, rated bool, rows iter.Seq[Row]) error {
 // that is none, is cut within a row, is of a newer version, or whose numbers
 // are not dense is refused, with an error that says which.
 //
-// Beside the graph and the file, which is mapped, it holds 36 bytes a row.
+// Beside the graph and the file, which is mapped, it holds 17 bytes a row, or 37
+// if its rows are not in the order of time or a pair repeats.
 func (c BuildConfig) BuildLog(path string) (*Graph, error) {
 	g, err := c.buildLog(path)
 	if err != nil {
@@ -129,23 +130,20 @@ func (c BuildConfig) readLog(file []byte) (*builder, error) {
 		return nil, fmt.Errorf("its base %d is not a time in Unix seconds", base)
 	}
 	c.tell(0, "read")
-	b := &builder{BuildConfig: c, entries: roomFor[entry](n), base: base, inOrder: true}
+	log := &logRows{bytes: body, size: size, n: n}
+	b := &builder{BuildConfig: c, log: log, base: base, tallies: make([]tally, c.workers())}
+	for tenths := range log.codes {
+		log.codes[tenths] = uint8(tenths)
+	}
 	// What is not dense would need memory for numbers that nobody has.
 	most := 4*n + 1024
-	parts := c.workers()
-	tallies := make([]tally, parts)
-	b.each(parts, func(part int) {
-		from, to := part*n/parts, (part+1)*n/parts
-		tallies[part].read(b.entries[from:to], body[from*size:to*size], size, most)
-	})
-	all := tally{inOrder: true}
-	for part, t := range tallies {
+	b.each(len(b.tallies), func(part int) { b.tallies[part].see(b, part, most) })
+	var all tally
+	for _, t := range b.tallies {
 		all.user, all.item = max(all.user, t.user), max(all.item, t.item)
 		for r, there := range t.ratings {
 			all.ratings[r] = all.ratings[r] || there
 		}
-		from := part * n / parts
-		b.inOrder = b.inOrder && t.inOrder && (from == 0 || from == n || b.entries[from-1].time <= b.entries[from].time)
 	}
 	if int(all.user) > most || int(all.item) > most {
 		return nil, fmt.Errorf("%d rows have user numbers up to %d and item numbers up to %d: number them from 0 without gaps", n, all.user, all.item)
@@ -158,113 +156,69 @@ func (c BuildConfig) readLog(file []byte) (*builder, error) {
 				b.items = numbered(all.item)
 			}
 		})
-		users, items := sums(tallies)
-		b.users.degrees, b.items.degrees = users[:len(b.users.ids)], items[:len(b.items.ids)]
 	}
-	b.table = all.number(b)
+	for tenths, there := range all.ratings {
+		if there {
+			log.codes[tenths] = uint8(len(b.table))
+			b.table = append(b.table, float32(tenths)/10)
+		}
+	}
 	return b, nil
 }
 
-// tally is what was seen in a part of a log.
-type tally struct {
-	user, item   uint32   // the highest
-	users, items []uint32 // by number: entries
-	ratings      [256]bool
-	inOrder      bool // of time
+// logRows are the rows of a log file.
+type logRows struct {
+	bytes   []byte
+	size, n int        // bytes of a row; rows
+	codes   [256]uint8 // by tenths of a star: what an entry has instead
 }
 
-// read reads rows of a log file. Numbers higher than most are not counted.
-func (t *tally) read(entries []entry, rows []byte, size, most int) {
+// read fills into with the rows from one on.
+func (l *logRows) read(from int, into []entry) {
 	le := binary.LittleEndian
+	rows := l.bytes[from*l.size : (from+len(into))*l.size]
+	if l.size == logRow {
+		for k := range into {
+			row := rows[k*logRow:][:logRow]
+			into[k] = entry{le.Uint32(row), le.Uint32(row[4:]), le.Uint32(row[8:]), uint32(l.codes[0])}
+		}
+		return
+	}
+	for k := range into {
+		row := rows[k*logRated:][:logRated]
+		into[k] = entry{le.Uint32(row), le.Uint32(row[4:]), le.Uint32(row[8:]), uint32(l.codes[row[12]])}
+	}
+}
+
+// see counts a part of the entries, which is about to be read for the first
+// time. Numbers higher than most are only told.
+func (t *tally) see(b *builder, part, most int) {
 	t.inOrder = true
-	before := uint32(0)
-	for k := range entries {
-		row := rows[k*size:][:logRow]
-		e := entry{user: le.Uint32(row), item: le.Uint32(row[4:]), time: le.Uint32(row[8:])}
-		if size == logRated {
-			e.rating = uint32(rows[k*size+logRow])
+	started := false
+	b.eachStretch(part, len(b.tallies), func(entries []entry) {
+		if !started {
+			t.first, started = entries[0].time, true
+			t.last = t.first
 		}
-		entries[k] = e
-		t.ratings[uint8(e.rating)] = true
-		if e.time < before {
-			t.inOrder = false
-		}
-		before = e.time
-		if int(e.user) >= len(t.users) {
-			t.user = max(t.user, e.user)
-			t.users = counters(t.users, e.user, most)
-		}
-		if int(e.item) >= len(t.items) {
-			t.item = max(t.item, e.item)
-			t.items = counters(t.items, e.item, most)
-		}
-		if int(max(e.user, e.item)) <= most {
+		for k := range entries {
+			e := &entries[k]
+			t.ratings[uint8(e.rating)] = true
+			if e.time < t.last {
+				t.inOrder = false
+			}
+			t.last = e.time
+			if int(e.user) >= len(t.users) || int(e.item) >= len(t.items) {
+				t.users, t.items = counters(t.users, e.user, most), counters(t.items, e.item, most)
+				t.user, t.item = max(t.user, e.user), max(t.item, e.item)
+				if int(max(t.user, t.item)) > most {
+					continue
+				}
+			}
 			t.users[e.user]++
 			t.items[e.item]++
 		}
-	}
+	})
 	t.user, t.item = max(t.user, highest(t.users)), max(t.item, highest(t.items))
-}
-
-// highest returns the highest number that is counted.
-func highest(counts []uint32) uint32 {
-	k := len(counts)
-	for k > 1 && counts[k-1] == 0 {
-		k--
-	}
-	return uint32(max(0, k-1))
-}
-
-// counters returns counters that have room for number, unless it is more than
-// most.
-func counters(have []uint32, number uint32, most int) []uint32 {
-	if int(number) > most {
-		return have
-	}
-	more := roomFor[uint32](min(max(2*len(have), int(number)+1, 1<<12), most+1))
-	copy(more, have)
-	return more
-}
-
-// sums returns how often the tallies have each user and each item.
-func sums(tallies []tally) (users, items []uint32) {
-	for _, t := range tallies {
-		users, items = plus(users, t.users), plus(items, t.items)
-	}
-	return users, items
-}
-
-// plus adds counters to others, whichever are more.
-func plus(a, b []uint32) []uint32 {
-	if len(a) < len(b) {
-		a, b = b, a
-	}
-	for k, n := range b {
-		a[k] += n
-	}
-	return a
-}
-
-// number gives the ratings of the entries their codes, and returns the table.
-func (t *tally) number(b *builder) (table []float32) {
-	var codes [256]uint32
-	same := true
-	for tenths, there := range t.ratings {
-		if there {
-			codes[tenths] = uint32(len(table))
-			same = same && tenths == len(table)
-			table = append(table, float32(tenths)/10)
-		}
-	}
-	if !same {
-		parts, n := b.workers(), len(b.entries)
-		b.each(parts, func(part int) {
-			for k := part * n / parts; k < (part+1)*n/parts; k++ {
-				b.entries[k].rating = codes[b.entries[k].rating]
-			}
-		})
-	}
-	return table
 }
 
 // numbered is a side whose external ids are the numbers up to last.

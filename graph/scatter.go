@@ -12,37 +12,26 @@ const buckets = 512
 
 // direction is which lists are made, and of what.
 type direction struct {
-	side     *side // of the rows
-	others   *names
-	ticks    *ticks
-	items    bool               // lists of items, not of users
-	renumber func(part []entry) // gives entries their numbers; nil: they have them
+	items              bool  // lists of items, not of users
+	rows               *side // of the lists
+	others             *names
+	ticks              *ticks
+	newUsers, newItems []uint32 // by the numbers that the entries have
 }
 
 // scatter makes the lists of users, or those of items, from the entries, which
-// are sorted by time. It writes the lists in parts of whole rows: entries are
-// moved to their part first, and placed within it then, so that neither step
+// are in the order of time. It writes the lists in parts of whole rows: entries
+// are moved to their part first, and placed within it then, so that neither step
 // jumps about in memory. It returns the users who have an item twice.
 func (b *builder) scatter(d direction) (l lists, repeated map[uint32]bool) {
-	rows, n := len(d.side.degrees), len(b.entries)
+	rows, n := len(d.rows.degrees), b.len()
 	l = lists{offsets: make([]uint32, rows+1), ids: roomFor[uint32](n), times: roomFor[uint32](n)}
-	for r, degree := range d.side.degrees {
+	for r, degree := range d.rows.degrees {
 		l.offsets[r+1] = l.offsets[r] + degree
 	}
-	parts, starts := cutRows(l.offsets)
-	sorted := b.entries
-	b.partition(len(starts), d.renumber, func(part []entry, in []uint16) {
-		if d.items {
-			for k := range part {
-				in[k] = parts.of(part[k].item)
-			}
-		} else {
-			for k := range part {
-				in[k] = parts.of(part[k].user)
-			}
-		}
-	})
-	parted := b.entries
+	of, first := cutRows(l.offsets)
+	b.part(d, of, len(first))
+	parted := b.room
 	codes := newCodes(b.table, n)
 	l.grid, l.lasts = make([]uint32, longRows(l.offsets)*checkpoints), make([]uint8, rows)
 	rough := newRough(rows)
@@ -53,14 +42,14 @@ func (b *builder) scatter(d direction) (l lists, repeated map[uint32]bool) {
 	for range cap(seen) {
 		seen <- make([]uint32, d.others.len())
 	}
-	b.each(len(starts), func(bucket int) {
-		first, last := starts[bucket], rows
-		if bucket+1 < len(starts) {
-			last = starts[bucket+1]
+	b.each(len(first), func(bucket int) {
+		from, to := first[bucket], rows
+		if bucket+1 < len(first) {
+			to = first[bucket+1]
 		}
-		l.place(parted[l.offsets[first]:l.offsets[last]], next, codes, d.items)
+		l.place(parted[l.offsets[from]:l.offsets[to]], next, codes, d.items)
 		mine := <-seen
-		for r := first; r < last; r++ {
+		for r := from; r < to; r++ {
 			if !d.items && l.repeats(uint32(r), mine) {
 				mu.Lock()
 				repeated[uint32(r)] = true
@@ -71,11 +60,46 @@ func (b *builder) scatter(d direction) (l lists, repeated map[uint32]bool) {
 		}
 		seen <- mine
 	})
-	b.entries, b.room = sorted, parted
 	l.floors = newFloors(l.offsets, rough, b.each)
 	l.firsts = newFirsts(&l, b.each)
 	l.ratings = codes.pack(b)
 	return l, repeated
+}
+
+// part moves the entries, with their new numbers, to the parts that their rows
+// are in, each in the order that they have.
+func (b *builder) part(d direction, of parts, parts int) {
+	counts := make([][]int, len(b.tallies))
+	b.each(len(counts), func(part int) {
+		counts[part] = make([]int, parts)
+		numbers, entries := d.newUsers, b.tallies[part].users
+		if d.items {
+			numbers, entries = d.newItems, b.tallies[part].items
+		}
+		for old, n := range entries[:min(len(entries), len(numbers))] {
+			if n > 0 {
+				counts[part][of.of(numbers[old])] += int(n)
+			}
+		}
+	})
+	starts(counts)
+	b.each(len(counts), func(part int) {
+		to, room := counts[part], b.room
+		b.eachStretch(part, len(counts), func(entries []entry) {
+			renumber(entries, d.newUsers, d.newItems)
+			for k := range entries {
+				e := &entries[k]
+				row := e.user
+				if d.items {
+					row = e.item
+				}
+				in := of.of(row)
+				at := to[in]
+				room[at] = *e
+				to[in] = at + 1
+			}
+		})
+	})
 }
 
 // place puts entries where their rows go on; next says where.
@@ -105,17 +129,17 @@ func (l *lists) repeats(r uint32, seen []uint32) bool {
 }
 
 // parts says to which part a row belongs. The longest rows are told one by one,
-// the many short ones by the stretch, so that it fits the processor's cache.
+// the many short ones by dozens, so that it fits the processor's cache.
 type parts []uint16
 
 const (
 	oneByOne = 1 << 16
-	stretch  = 64
+	dozens   = 64
 )
 
 func (p parts) of(row uint32) uint16 {
 	if row >= oneByOne {
-		row = oneByOne + (row-oneByOne)/stretch
+		row = oneByOne + (row-oneByOne)/dozens
 	}
 	return p[row]
 }
@@ -131,7 +155,7 @@ func cutRows(offsets []uint32) (of parts, starts []int) {
 		}
 		of = append(of, uint16(len(starts)-1))
 		if r++; r > oneByOne {
-			r += stretch - 1
+			r += dozens - 1
 		}
 	}
 	return of, starts

@@ -2,10 +2,10 @@ package graph
 
 import "testing"
 
-// Every row is in the part whose rows it is among, one by one or by the stretch.
+// Every row is in the part whose rows it is among, one by one or by dozens.
 func TestParts(t *testing.T) {
 	offsets := []uint32{0}
-	for r := range oneByOne + 10*stretch + 7 {
+	for r := range oneByOne + 10*dozens + 7 {
 		offsets = append(offsets, offsets[r]+1+uint32(1_000_000/(r+1)))
 	}
 	p, starts := cutRows(offsets)
