@@ -1,6 +1,9 @@
 package graph
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Encode and Decode are the snapshot in memory.
 func Encode(g *Graph) []byte {
@@ -49,4 +52,19 @@ func (c *Cut) SimilarUsersBy(name string, u User, k, support int) []Peer {
 func DecodeDelta(b []byte) ([]Interaction, error) {
 	log, _, err := decodeDelta(b)
 	return log, err
+}
+
+// PlantDegrees makes the cut take the degrees of all items but one from the
+// whole log: a leak, which tests must find.
+func (c *Cut) PlantDegrees(but Item) {
+	whole := slices.Clone(c.g.items.offsets[1:])
+	whole[but] = c.g.items.end(uint32(but), c.m)
+	c.m.items.known.Store(&whole)
+}
+
+// PlantHistories makes the cut take the lists of users, and with them their
+// degrees, from the whole log.
+func (c *Cut) PlantHistories() {
+	whole := slices.Clone(c.g.users.offsets[1:])
+	c.m.users.known.Store(&whole)
 }

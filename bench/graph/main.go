@@ -34,6 +34,7 @@ func main() {
 		log.Fatal(err)
 	}
 	defer g.Close()
+	g.Warm() // the peers have read all of their data, too
 	runtime.LockOSThread()
 	cut := g.At(g.End())
 	lines := bufio.NewScanner(os.Stdin)

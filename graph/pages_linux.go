@@ -23,3 +23,8 @@ func roomFor[T any](n int) []T {
 	_ = unix.Madvise(bytes[:len(bytes)&^(page-1)], unix.MADV_HUGEPAGE)
 	return v
 }
+
+// populate has the system map all of a mapped file; false if it cannot.
+func populate(file []byte) bool {
+	return len(file) > 0 && unix.Madvise(file, unix.MADV_POPULATE_READ) == nil
+}
