@@ -86,7 +86,7 @@ func (h *choose) consider(r, shared uint32, weight uint64) {
 	if h.search {
 		h.rows.announce(r)
 	} else if h.ends == nil && int(r) < len(h.rows.lasts) {
-		prefetch(&h.rows.offsets[r], 1)
+		prefetch(unsafe.Pointer(&h.rows.offsets[r]), 1)
 	}
 	h.waiting[h.n] = candidate{r, shared, weight}
 	if h.n++; h.n == together {

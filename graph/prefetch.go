@@ -9,7 +9,4 @@ import "unsafe"
 // place would hold up all that follows until it is there.
 //
 //go:noescape
-func prefetch(at *uint32, lines int)
-
-// prefetchByte asks for the line of a byte.
-func prefetchByte(at *uint8) { prefetch((*uint32)(unsafe.Pointer(at)), 1) }
+func prefetch(at unsafe.Pointer, lines int)

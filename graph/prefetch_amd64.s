@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func prefetch(at *uint32, lines int)
+// func prefetch(at unsafe.Pointer, lines int)
 TEXT ·prefetch(SB), NOSPLIT|NOFRAME, $0-16
 	MOVQ at+0(FP), AX
 	MOVQ lines+8(FP), CX

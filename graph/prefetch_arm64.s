@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func prefetch(at *uint32, lines int)
+// func prefetch(at unsafe.Pointer, lines int)
 TEXT ·prefetch(SB), NOSPLIT|NOFRAME, $0-16
 	MOVD at+0(FP), R0
 	MOVD lines+8(FP), R1

@@ -2,7 +2,7 @@
 
 package graph
 
-// prefetch does nothing where it is not known how to.
-func prefetch(*uint32, int) {}
+import "unsafe"
 
-func prefetchByte(*uint8) {}
+// prefetch does nothing where it is not known how to.
+func prefetch(unsafe.Pointer, int) {}

@@ -1,6 +1,9 @@
 package graph
 
-import "slices"
+import (
+	"slices"
+	"unsafe"
+)
 
 // ahead is how many rows before its turn a row is asked for, so that it is on its
 // way from memory when its turn comes; linesAhead is how much of it.
@@ -13,7 +16,7 @@ const (
 func announce(spans []span, k int) {
 	if k < len(spans) {
 		if s := spans[k]; s.from < s.to {
-			prefetch(&s.in.ids[s.from], min(linesAhead, s.len()/16+1))
+			prefetch(unsafe.Pointer(&s.in.ids[s.from]), min(linesAhead, s.len()/16+1))
 		}
 	}
 }
@@ -126,10 +129,10 @@ func (c *Cut) spread(s *scratch, l *lists, e *ends, rows []uint32, most int) (wo
 // announce asks for what says where a row stands.
 func (l *lists) announce(r uint32) {
 	if int(r) < len(l.lasts) {
-		prefetch(&l.offsets[r], 1)
-		prefetchByte(&l.lasts[r])
+		prefetch(unsafe.Pointer(&l.offsets[r]), 1)
+		prefetch(unsafe.Pointer(&l.lasts[r]), 1)
 		if g := uint64(r) * checkpoints; g < uint64(len(l.grid)) {
-			prefetch(&l.grid[g], 1)
+			prefetch(unsafe.Pointer(&l.grid[g]), 1)
 		}
 	}
 }
@@ -145,10 +148,10 @@ func (l *lists) announceEnd(r uint32, m *moment) {
 	switch n := hi - lo; {
 	case n == 0:
 	case n <= few:
-		prefetch(&l.times[lo], int(n/16+1))
+		prefetch(unsafe.Pointer(&l.times[lo]), int(n/16+1))
 	default:
 		for _, at := range [...]uint32{n / 2, n / 4, n / 4 * 3} {
-			prefetch(&l.times[lo+at], 1)
+			prefetch(unsafe.Pointer(&l.times[lo+at]), 1)
 		}
 	}
 }
