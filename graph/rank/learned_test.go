@@ -71,9 +71,9 @@ func TestLearnedTellTastesApart(t *testing.T) {
 	}
 }
 
-// TestEASE compares with the definition, by a general inverse.
-func TestEASE(t *testing.T) {
-	c := cut(t, tastes(), 2000)
+// bruteEASE is the definition, by a general inverse.
+func bruteEASE(t *testing.T, c *graph.Cut, penalty float64, user string, ids []string) []float64 {
+	t.Helper()
 	all := slices.Collect(c.AllItems())
 	n := len(all)
 	x := mat.NewDense(c.Users(), n, nil)
@@ -87,26 +87,74 @@ func TestEASE(t *testing.T) {
 	var gram, p mat.Dense
 	gram.Mul(x.T(), x)
 	for k := range n {
-		gram.Set(k, k, gram.At(k, k)+10)
+		gram.Set(k, k, gram.At(k, k)+penalty)
 	}
 	if err := p.Inverse(&gram); err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
-	for _, i := range all {
-		ids = append(ids, c.ItemID(i))
-	}
-	got := learn(t, c)["ease"].Score(rank.Request{User: "u01", Items: ids, Cut: c})
-	u, _ := c.User("u01")
-	for j := range n {
-		want := 0.0
+	u, _ := c.User(user)
+	scores := make([]float64, len(ids))
+	for k, id := range ids {
+		item, _ := c.Item(id)
+		j := slices.Index(all, item)
 		for _, e := range c.History(u) {
 			if i := slices.Index(all, e.Item); i != j {
-				want -= p.At(i, j) / p.At(j, j)
+				scores[k] -= p.At(i, j) / p.At(j, j)
 			}
 		}
-		if math.Abs(got[j]-want) > 1e-9 {
-			t.Errorf("%s: %g, want %g", ids[j], got[j], want)
+	}
+	return scores
+}
+
+// TestEASE compares both forms with the definition.
+func TestEASE(t *testing.T) {
+	var log []graph.Interaction
+	random := rand.New(rand.NewPCG(2, 2))
+	for u := range 30 {
+		for _, b := range random.Perm(50)[:12] {
+			log = append(log, graph.Interaction{User: fmt.Sprintf("u%02d", u), Item: fmt.Sprintf("b%02d", b), Time: int64(b)})
+		}
+	}
+	c := cut(t, log, 2000)
+	var scores [][]float64
+	var ids []string
+	for i := range c.AllItems() {
+		ids = append(ids, c.ItemID(i))
+	}
+	q := rank.Request{User: "u05", Items: append(ids, "unheard of"), Cut: c}
+	for _, size := range []int{30, 29} { // users fit; users do not fit, so that of 50 items 29 take part
+		e, err := rank.TrainEASE(t.Context(), c, rank.EASEConfig{Penalty: 5, Size: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		scores = append(scores, e.Score(q))
+	}
+	left := 0
+	for k := range scores[0] {
+		if math.IsInf(scores[1][k], -1) {
+			left++
+		}
+	}
+	if math.IsInf(scores[0][0], -1) || left != 22 {
+		t.Errorf("through users %v, through 29 items %v", scores[0], scores[1])
+	}
+	// Users beyond the items: both forms take all items.
+	wide := cut(t, tastes(), 2000)
+	user := rank.Request{User: "u05", Items: []string{"b00", "b01", "b02", "b03", "b11"}, Cut: wide}
+	a, err := rank.TrainEASE(t.Context(), wide, rank.EASEConfig{Penalty: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bruteEASE(t, wide, 5, "u05", user.Items)
+	for k, s := range a.Score(user) {
+		if math.Abs(s-b[k]) > 1e-9 {
+			t.Errorf("%s: %g, want %g", user.Items[k], s, b[k])
+		}
+	}
+	b = bruteEASE(t, c, 5, "u05", ids)
+	for k := range ids {
+		if math.Abs(scores[0][k]-b[k]) > 1e-9 {
+			t.Errorf("%s, through users: %g, want %g", ids[k], scores[0][k], b[k])
 		}
 	}
 }
@@ -147,7 +195,7 @@ func TestLearnedAreBounded(t *testing.T) {
 	c := cut(t, tastes(), 2000)
 	popular := c.Popular(3)
 	ids := []string{c.ItemID(popular[2]), c.ItemID(c.Popular(4)[3])}
-	ease, err := rank.TrainEASE(t.Context(), c, rank.EASEConfig{Items: 3})
+	ease, err := rank.TrainEASE(t.Context(), c, rank.EASEConfig{Size: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
