@@ -87,6 +87,7 @@ var rooms = map[string]room{
 		never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/metric": {},
 	"eval/stat":   {},
+	"eval/plot":   {},
 	"eval/report": {may: []string{"eval.", "eval/stat", "eval/metric", "eval/plot"}, never: []string{"agents", "orchestrator"}},
 	"eval/fit":    {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric"}, never: []string{"agents", "orchestrator", "model"}},
 }

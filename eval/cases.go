@@ -20,21 +20,31 @@ type CaseRow struct {
 	Ranks    []int
 }
 
-// Columns names the runs of the systems: by the system, and by system#2 and so
-// on where it has several.
-func (r *Results) Columns() []string {
+// Column is one run of one system.
+type Column struct {
+	System string
+	Run    int // from 1
+}
+
+// String returns the system's name, and for its second run system#2.
+func (c Column) String() string {
+	if c.Run == 1 {
+		return c.System
+	}
+	return fmt.Sprintf("%s#%d", c.System, c.Run)
+}
+
+// Columns returns the runs of all systems, in the order in which these were
+// given.
+func (r *Results) Columns() []Column {
 	ran := r.ran()
-	var names []string
+	var all []Column
 	for _, name := range systemNames(r.systems) {
 		for k := range most(ran[name]) {
-			if k == 0 {
-				names = append(names, name)
-			} else {
-				names = append(names, fmt.Sprintf("%s#%d", name, k+1))
-			}
+			all = append(all, Column{name, k + 1})
 		}
 	}
-	return names
+	return all
 }
 
 // most is the number of runs of a system in the set that has most.

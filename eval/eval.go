@@ -63,7 +63,8 @@ type Expense struct {
 // system, with another seed each: it is measured by their mean, and how far they
 // lie apart is told beside it.
 type System struct {
-	Name string
+	Name    string
+	Control bool // what others are compared with, as tables and plots show it
 	// Sets names the sets that it answers; nil: all. Of a group it answers all or
 	// none.
 	Sets []string
@@ -114,13 +115,13 @@ type Config struct {
 // Control is a classical ranker over the graph, cut at each task's moment. Ties
 // break by item id, so they do not depend on the order of the candidates.
 func Control(r rank.Ranker) System {
-	return System{Name: r.Name(), Rank: func(_ context.Context, q Question) (Answer, error) { return q.ask(r), nil }}
+	return System{Name: r.Name(), Control: true, Rank: func(_ context.Context, q Question) (Answer, error) { return q.ask(r), nil }}
 }
 
 // Trained is a ranker that is trained for each block of tasks, on g as of the
 // block's first. Ties break by item id.
 func Trained(name string, g *graph.Graph, train func(context.Context, *graph.Cut) (rank.Learned, error)) System {
-	return System{Name: name, Train: func(ctx context.Context, before time.Time) (func(context.Context, Question) (Answer, error), error) {
+	return System{Name: name, Control: true, Train: func(ctx context.Context, before time.Time) (func(context.Context, Question) (Answer, error), error) {
 		r, err := train(ctx, g.At(before))
 		if err != nil {
 			return nil, err

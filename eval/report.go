@@ -59,8 +59,9 @@ type Table struct {
 
 // Row is one system's result.
 type Row struct {
-	System string `json:"system"`
-	Runs   int    `json:"runs"` // with other seeds; each figure is their mean
+	System  string `json:"system"`
+	Control bool   `json:"control,omitempty"` // a ranker that others are compared with
+	Runs    int    `json:"runs"`              // with other seeds; each figure is their mean
 	metric.Summary
 	Value        float64       `json:"value"` // of the measure that is compared
 	Low          float64       `json:"low"`   // of its 95% interval, users being drawn

@@ -46,7 +46,7 @@ func (c *cell) shuffled() *Shuffled {
 
 // row computes what a system's row says of its rankings alone.
 func (c *cell) row(g Group, name string, value func(int) float64) Row {
-	row := Row{System: name, Runs: len(c.runs(name, g.at[0]))}
+	row := Row{System: name, Control: c.control(name), Runs: len(c.runs(name, g.at[0]))}
 	var ranks []int
 	counts, of := map[int32]int{}, map[int32]bool{}
 	var pop Popularity
@@ -162,4 +162,14 @@ func coverage(counts map[int32]int, of map[int32]bool) *Coverage {
 	}
 	c.Gini = metric.Gini(all) // of sorted counts: the order of the map does not matter
 	return c
+}
+
+// control reports whether a system is one that others are compared with.
+func (c *cell) control(name string) bool {
+	for _, s := range c.systems {
+		if s.Name == name {
+			return s.Control
+		}
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -58,7 +59,7 @@ side by side. SET, a task file's name without .jsonl, tells for which of them a
 ranking file is where their ids are the same.
 
 --out writes the results as data: results.json with its schema, every case as
-CSV and parquet, tables as Markdown and LaTeX.`),
+CSV and parquet, tables as Markdown and LaTeX, plots as SVG and PNG.`),
 		Example: `  mars eval run.db --gold gold.jsonl
   mars eval run.db --gold gold.jsonl --baselines --out results
   mars eval fitted.db run.db --gold gold.jsonl --baselines --weights weights.json --json
@@ -68,20 +69,25 @@ CSV and parquet, tables as Markdown and LaTeX.`),
 			if err := e.check(args); err != nil {
 				return err
 			}
+			if e.out != "" {
+				if err := vacant(e.force, filepath.Join(e.out, report.ResultsFile)); err != nil {
+					return err
+				}
+			}
 			r, err := a.evaluate(c.Context(), args, e)
 			if err != nil {
 				return err
 			}
 			if e.out != "" {
 				if err := report.Write(e.out, r.results, r.Report, e.force); err != nil {
-					return hinted(err, "give another folder with --out, or --force to replace what is there")
+					return err
 				}
 			}
 			if err := a.print(r, func(w io.Writer) { writeEval(w, r) }); err != nil {
 				return err
 			}
 			if e.out != "" {
-				a.notef("%s: results.json, cases.csv, cases.parquet, tables.md, tables.tex", e.out)
+				a.notef("%s: results.json, cases.csv, cases.parquet, tables.md, tables.tex, plots", e.out)
 			}
 			return nil
 		},
@@ -102,7 +108,7 @@ CSV and parquet, tables as Markdown and LaTeX.`),
 	f.Uint64Var(&e.cfg.Seed, "seed", 42, "seed of both")
 	f.IntVar(&e.cfg.Blocks, "blocks", 8, "of tasks in the order of time: rankers are trained anew for each")
 	f.StringArrayVar(&e.prices, "price", nil, "MODEL=IN/OUT in dollars for a million tokens, to tell what runs cost; may be given many times")
-	f.StringVar(&e.out, "out", "", "folder for the results as data and tables")
+	f.StringVar(&e.out, "out", "", "folder for the results as data, tables and plots")
 	f.BoolVar(&e.force, "force", false, "replace the results that are in the folder")
 	return c
 }

@@ -10,13 +10,16 @@ import (
 	"github.com/mars-rec/mars/eval"
 )
 
+// rankPrefix is before a system's name in the name of its column.
+const rankPrefix = "rank:"
+
 // WriteCSV writes a row for each case, under a header. A rank is from 1, 0 for a
 // miss, and empty where the system was not asked.
 func WriteCSV(w io.Writer, results *eval.Results) error {
 	out := csv.NewWriter(w)
 	header := []string{"set", "group", "id", "user", "scenario", "as_of"}
 	for _, name := range results.Columns() {
-		header = append(header, "rank:"+name)
+		header = append(header, rankPrefix+name.String())
 	}
 	if err := out.Write(header); err != nil {
 		return err
@@ -41,13 +44,13 @@ func WriteCSV(w io.Writer, results *eval.Results) error {
 // WriteParquet writes the same rows as parquet: strings, and ranks that are null
 // where the system was not asked. Columns go by name.
 func WriteParquet(w io.Writer, results *eval.Results) error {
-	group := parquet.Group{}
+	group, columns := parquet.Group{}, results.Columns()
 	for _, name := range []string{"set", "group", "id", "user", "scenario", "as_of"} {
 		group[name] = parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
 	}
 	group["id"] = parquet.String()
-	for _, name := range results.Columns() {
-		group["rank:"+name] = parquet.Optional(parquet.Int(32))
+	for _, name := range columns {
+		group[rankPrefix+name.String()] = parquet.Optional(parquet.Int(32))
 	}
 	schema := parquet.NewSchema("cases", group)
 	at := map[string]int{}
@@ -60,8 +63,8 @@ func WriteParquet(w io.Writer, results *eval.Results) error {
 		for name, text := range map[string]string{"set": c.Set, "group": c.Group, "id": c.ID, "user": c.User, "scenario": c.Scenario, "as_of": c.AsOf} {
 			row[at[name]] = parquet.ByteArrayValue([]byte(text)).Level(0, 0, at[name])
 		}
-		for k, name := range results.Columns() {
-			column := at["rank:"+name]
+		for k, name := range columns {
+			column := at[rankPrefix+name.String()]
 			if c.Ranks[k] == eval.Absent {
 				row[column] = parquet.NullValue().Level(0, 0, column)
 			} else {

@@ -1,10 +1,11 @@
 // Package report writes the results of an evaluation as data that other programs
-// read, and as tables for a paper.
+// read, and as tables and plots for a paper.
 //
 //	eval.Results ──Write──> results.json          every figure
 //	                        results.schema.json   what stands where in it
 //	                        cases.csv, .parquet   a row each case: the rank under each system
 //	                        tables.md, tables.tex
+//	                        plots/*.svg, *.png
 //
 // Every figure of results.json that is about ranks can be made again from the
 // cases, with pandas, R or DuckDB:
@@ -29,7 +30,7 @@ import (
 	"github.com/mars-rec/mars/internal/atomicfile"
 )
 
-// Files of a folder of results.
+// Files of a folder of results, the plots apart.
 const (
 	ResultsFile = "results.json"
 	SchemaFile  = "results.schema.json"
@@ -62,6 +63,11 @@ func Write(dir string, results *eval.Results, r eval.Report, force bool) error {
 		{LaTeXDoc, func(w io.Writer) error { return WriteLaTeX(w, r) }},
 		{ResultsFile, func(w io.Writer) error { return writeJSON(w, r) }},
 	} {
+		if file.name == ResultsFile {
+			if err := writePlots(filepath.Join(dir, PlotFolder), results, r); err != nil {
+				return err
+			}
+		}
 		if err := atomicfile.Write(filepath.Join(dir, file.name), file.write); err != nil {
 			return fmt.Errorf("write %s: %w", file.name, err)
 		}
