@@ -69,7 +69,8 @@ var rooms = map[string]room{
 	"trajectories/reward":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/tokenizer": {},
 	"trajectories/mask":      {may: []string{"message.", "message/phase", "model.", "trajectories/tokenizer"}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/export":    {may: []string{"message.", "message/rawjson", "message/phase", "model.", "trajectories.", "trajectories/mask", "trajectories/reward", "trajectories/tokenizer", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
+	"trajectories/filter":    {may: []string{"message.", "message/rawjson", "model.", "trajectories.", "trajectories/mask", "trajectories/reward", "trajectories/store", "trajectories/tokenizer", "tasks.", "tasks/gold"}, never: []string{"agents", "orchestrator"}},
+	"trajectories/export":    {may: []string{"message.", "message/rawjson", "message/phase", "model.", "trajectories.", "trajectories/filter", "trajectories/mask", "trajectories/reward", "trajectories/tokenizer", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
 	"star":        {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "trajectories."}, never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
 	"star/client": {},

@@ -2,6 +2,7 @@ package trajectories
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -38,6 +39,21 @@ func ParseDetail(s string) (Detail, error) {
 		return Brief, nil
 	}
 	return Full, fmt.Errorf("detail %q: want full or brief", s)
+}
+
+// DetailOf says how much the student was told in a conversation, by its system
+// message. One that is of no detail is an error.
+func DetailOf(messages []model.Message) (Detail, error) {
+	for _, d := range []Detail{Full, Brief} {
+		form, err := d.opening()
+		if err != nil {
+			return Full, err
+		}
+		if len(messages) > 0 && messages[0].Role == model.System && messages[0].Content == form.system {
+			return d, nil
+		}
+	}
+	return Full, errors.New("the conversation does not begin as a student's does")
 }
 
 // Answer is what the student reads of a tool's result. Brief keeps of a ranking

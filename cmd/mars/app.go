@@ -236,6 +236,16 @@ func between(least int, names ...string) cobra.PositionalArgs {
 	}
 }
 
+// some checks that there is at least one positional argument.
+func some(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s: %s is missing: usage: %s", c.CommandPath(), name, c.UseLine())
+		}
+		return nil
+	}
+}
+
 // need checks that flags that a command cannot do without are given.
 func need(c *cobra.Command, flags ...string) error {
 	for _, name := range flags {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,33 +13,36 @@ import (
 
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
-	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
-	"github.com/mars-rec/mars/trajectories/store"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // exporting is what `mars export` is asked for.
 type exporting struct {
-	path, gold, consumer, out string
-	reward                    string
-	as, detail                string
-	shard                     int
-	all, final                bool
-	count                     counting
+	choosing
+	selection, consumer, out string
+	as, split                string
+	detail, reward           string
+	shard, permutations      int
+	seed                     int64
+	all, final               bool
+	splits                   filter.Splits
 }
 
 func exportCommand(a *app) *cobra.Command {
 	var e exporting
 	c := &cobra.Command{
-		Use:   "export RUN.DB --gold GOLD --out DIR",
+		Use:   "export RUN.DB... --gold GOLD --out DIR",
 		Short: "Write trajectories as training rows",
 		Long: strings.TrimSpace(`
 Tell each run as one conversation and write it in the form of a consumer: DIR gets
 the rows, a configuration that is ready to run, and manifest.json. Written are the
-runs that are done, well formed, and rank the gold item first, as the paper
-filters; the manifest counts what was left out and why. Each row is checked
-before it is written.
+runs that are done, well formed, and rank the gold item first, one of each task, as
+the paper filters; --all takes every well-formed run, --policy those that a policy
+wants (mars select --help shows one), --selection those that mars select has
+accepted. The manifest counts what was left out and why. Each row is checked before
+it is written.
 
   trl-sft       supervised fine-tuning with TRL
   trl-grpo      prompts for GRPO with TRL: a row for each task
@@ -56,33 +58,30 @@ Rows are JSON lines, or with --as parquet columns, where the consumer reads both
 --shard-rows parts them into files train-00000 and on. docs/training-data.md shows
 a row of each.
 
+--split parts the users, by a hash, so that all rows of a user are on one side; each
+side is a file of its own, and the configuration points to the validation, where
+its consumer takes one. --permutations writes each run under several orders of its
+candidates, with all labels changed accordingly.
+
 Given the student's tokenizer.json, rows are counted in tokens, as the trainer
 will; with --max-length those that it would cut are left out, and counted.`),
 		Example: `  mars export run.db --gold gold.jsonl --for trl-sft --out sft
   mars export run.db --gold gold.jsonl --for trl-sft --all --out everything
-  mars export run.db --gold gold.jsonl --for trl-grpo --all --out grpo
   mars export run.db --gold gold.jsonl --for verl-rl --all --reward reward.yaml --out verl
+  mars export run.db --gold gold.jsonl --selection selection --out sft
+  mars export run.db --gold gold.jsonl --split train=0.9,validation=0.1 --permutations 4 --out sft
+  mars export run.db --gold gold.jsonl --policy grpo.yaml --outcomes student.db --for trl-grpo --out grpo
   mars export run.db --gold gold.jsonl --as parquet --shard-rows 10000 --out shards
   mars export run.db --gold gold.jsonl --tokenizer tokenizer.json --max-length 24576 --out sft`,
-		Args: exactly("RUN.DB"),
+		Args: some("RUN.DB"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := need(c, "gold", "out"); err != nil {
 				return err
 			}
-			if !slices.Contains(export.Names(), e.consumer) {
-				return usagef("--for is %q: want one of %s", e.consumer, strings.Join(export.Names(), ", "))
+			e.paths = args
+			if err := e.check(); err != nil {
+				return err
 			}
-			formats := export.Formats(e.consumer)
-			if e.as != "" && !slices.Contains(formats, export.Format(e.as)) {
-				return usagef("--as is %q: %s reads %s", e.as, e.consumer, joined(formats))
-			}
-			if e.reward != "" && e.consumer != export.TRLGRPO && e.consumer != export.VerlRL {
-				return usagef("--reward is for %s and %s, which have a reward.py", export.TRLGRPO, export.VerlRL)
-			}
-			if e.shard < 0 {
-				return usagef("--shard-rows is %d: want 0, for one file, or more", e.shard)
-			}
-			e.path = args[0]
 			m, err := a.export(c.Context(), e)
 			if err != nil {
 				return err
@@ -90,89 +89,155 @@ will; with --max-length those that it would cut are left out, and counted.`),
 			if err := a.print(m, func(w io.Writer) { writeExport(w, e.out, m) }); err != nil {
 				return err
 			}
-			a.next("mars eval %s --gold %s --baselines", e.path, e.gold)
+			a.next("mars eval %s --gold %s --baselines", e.paths[0], e.gold)
 			return nil
 		},
 	}
+	e.flags(c)
 	f := c.Flags()
-	f.StringVar(&e.gold, "gold", "", "what the users really took, made by mars tasks")
 	f.StringVar(&e.consumer, "for", export.TRLSFT, "consumer: "+strings.Join(export.Names(), ", "))
 	f.StringVar(&e.reward, "reward", "", "YAML file of a reward, as mars score reads it, for the reward.py beside rows for reinforcement learning; the paper's if not given")
 	f.StringVar(&e.out, "out", "", "directory to write")
 	f.StringVar(&e.as, "as", "", "format of the rows, jsonl or parquet (default: what the consumer usually reads)")
 	f.IntVar(&e.shard, "shard-rows", 0, "most rows in one file; 0 writes one file")
 	f.BoolVar(&e.all, "all", false, "write all well-formed runs, wherever they rank the gold item")
-	e.count.flags(c)
+	f.StringVar(&e.selection, "selection", "", "directory made by mars select: write the runs that it accepted")
+	f.StringVar(&e.split, "split", "", "sides and their shares of the users, such as train=0.9,validation=0.1 (default all is train)")
+	f.IntVar(&e.permutations, "permutations", 0, "rows of each run, each under a new order of the candidates; 0 writes one, in the order of the run")
+	f.Int64Var(&e.seed, "seed", 42, "seed of splits and permutations")
 	f.StringVar(&e.detail, "detail", "full", "how much the student is told: full, or brief: labels and levels, for a small student made from nothing")
 	f.BoolVar(&e.final, "final", false, "leave out what the reflector sent back, and keep the answer that came of it")
 	return c
 }
 
+// check refuses flags that make no sense.
+func (e *exporting) check() (err error) {
+	if !slices.Contains(export.Names(), e.consumer) {
+		return usagef("--for is %q: want one of %s", e.consumer, strings.Join(export.Names(), ", "))
+	}
+	formats := export.Formats(e.consumer)
+	if e.as != "" && !slices.Contains(formats, export.Format(e.as)) {
+		return usagef("--as is %q: %s reads %s", e.as, e.consumer, joined(formats))
+	}
+	if e.reward != "" && !export.OfTasks(e.consumer) {
+		return usagef("--reward is for %s and %s, which have a reward.py", export.TRLGRPO, export.VerlRL)
+	}
+	e.linear.SkipRevised = e.final
+	if e.linear.Detail, err = trajectories.ParseDetail(e.detail); err != nil {
+		return usagef("--%w", err)
+	}
+	if e.shard < 0 {
+		return usagef("--shard-rows is %d: want 0, for one file, or more", e.shard)
+	}
+	if e.permutations < 0 {
+		return usagef("--permutations is %d: want 0, for the order of the run, or more", e.permutations)
+	}
+	if e.permutations > 0 && export.OfTasks(e.consumer) {
+		return usagef("--permutations: a row of %s is a task, and the environment serves it in its own order", e.consumer)
+	}
+	given := 0
+	for _, is := range []bool{e.all, e.choosing.policy != "", e.selection != ""} {
+		if is {
+			given++
+		}
+	}
+	if given > 1 {
+		return usagef("give one of --all, --policy and --selection: each says which runs are written")
+	}
+	if e.selection != "" && len(e.outcomes) > 0 {
+		return usagef("--outcomes goes to mars select, which made %s", e.selection)
+	}
+	if e.split != "" {
+		if e.splits, err = filter.ParseSplits(e.split, e.seed); err != nil {
+			return usagef("--split: %w", err)
+		}
+	}
+	return nil
+}
+
 func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err error) {
-	tpl, tk, err := e.count.load()
+	policy := filter.Default()
+	if e.all {
+		policy = filter.Policy{Seed: policy.Seed, Valid: true}
+	}
+	var selected *filter.Selection
+	if e.selection != "" {
+		policy = filter.Policy{Seed: policy.Seed}
+		if selected, err = filter.ReadSelection(e.selection); err != nil {
+			return m, hinted(err, "mars select makes it")
+		}
+	}
+	x, err := e.open(ctx, a, policy)
 	if err != nil {
 		return m, err
 	}
-	golds, err := readGold(e.gold)
+	defer func() { err = errors.Join(err, x.Close()) }()
+	source := x.sources()
+	var runs export.Chosen
+	if selected != nil {
+		runs, err = x.selected(ctx, selected)
+		if err == nil {
+			source.Selection, err = fileDigest(filepath.Join(e.selection, filter.AcceptedFile))
+		}
+	} else {
+		runs, err = x.sifted(ctx)
+	}
 	if err != nil {
 		return m, err
 	}
-	digest, err := fileDigest(e.gold)
-	if err != nil {
-		return m, err
-	}
-	st, err := openStore(ctx, e.path)
-	if err != nil {
-		return m, err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	setup, err := setupOf(st)
-	if err != nil {
-		return m, err
-	}
-	how := trajectories.Linear{SkipRevised: e.final}
-	if how.Detail, err = trajectories.ParseDetail(e.detail); err != nil {
-		return m, usagef("--%w", err)
-	}
-	specs, err := how.Detail.Specs(toolSpecs(setup.Team))
-	if err != nil {
-		return m, err
-	}
-	var filters []export.Filter
-	if !e.all {
-		filters = append(filters, export.GoldFirst()) // before what takes longer
-	}
-	filters = append(filters, export.WellFormed())
 	by, err := composition(e.reward)
+	if err != nil {
+		return m, err
+	}
+	specs, err := x.tools()
 	if err != nil {
 		return m, err
 	}
 	cfg := export.Config{
 		Reward: by,
-		Tools:  specs, Roles: roleNames(setup.Team), Linear: how,
-		Template: tpl, Tokenizer: tk, MaxLength: e.count.max,
-		As: export.Format(e.as), ShardRows: e.shard,
+		Tools:  specs, Roles: x.roles(), Linear: x.config.Linear, As: export.Format(e.as), ShardRows: e.shard,
+		Splits: e.splits, Permutations: e.permutations, Seed: e.seed,
 	}
-	source := export.Source{Store: filepath.Base(st.Path()), Runs: st.Manifest(), Gold: digest}
-	m, err = export.Write(ctx, e.out, e.consumer, cfg, groups(ctx, st, e.gold, golds), source, filters...)
+	cfg.Template = x.template
+	if x.config.Ruler != nil {
+		cfg.Tokenizer = x.config.Ruler.Tokenizer
+	}
+	if x.policy.Length != nil {
+		cfg.MaxLength = x.policy.Length.Tokens
+	}
+	m, err = export.Write(ctx, e.out, e.consumer, cfg, runs, source)
 	return m, storeError(err)
 }
 
-// groups yields the runs that are done, each with its gold.
-func groups(ctx context.Context, st *store.Store, path string, golds map[string]gold.Gold) iter.Seq2[export.Group, error] {
-	return func(yield func(export.Group, error) bool) {
-		for t, err := range st.Trajectories(ctx) {
-			var g export.Group
-			if err == nil {
-				var c gold.Case
-				c, err = caseOf(t.Run.Task, golds, path)
-				g = export.Group{Gold: c.Gold, Runs: []*trajectories.Trajectory{t}}
-			}
-			if !yield(g, err) || err != nil {
-				return
-			}
-		}
+// sifted are the runs that the policy wants.
+func (x *chosen) sifted(ctx context.Context) (export.Chosen, error) {
+	sieve, drawn, err := x.policy.Sieve(ctx, x.config, x.groups())
+	if err != nil {
+		return export.Chosen{}, storeError(err)
 	}
+	return export.Chosen{Policy: &x.policy, Mix: drawn, Filters: sieve.Counts, Groups: sieve.Accepted(ctx, x.groups())}, nil
+}
+
+// selected are the runs that a selection has accepted, and that are not too
+// long.
+func (x *chosen) selected(ctx context.Context, s *filter.Selection) (export.Chosen, error) {
+	if s.Gold != x.digest {
+		return export.Chosen{}, hinted(usagef("the selection was made with another gold file than %s", x.choosing.gold), "give the one that mars select had")
+	}
+	filters := []filter.Filter{s.Filter()}
+	if x.policy.Length != nil {
+		filters = append(filters, filter.Tokens(*x.config.Ruler, x.policy.Length.Tokens))
+	}
+	missing, err := x.runs.Missing(ctx, s)
+	if err != nil {
+		return export.Chosen{}, storeError(err)
+	}
+	if missing != "" {
+		return export.Chosen{}, hinted(fmt.Errorf("the selection accepts the run %s, which is not in %s as it was", missing, strings.Join(x.paths, ", ")), "give all run stores that mars select had")
+	}
+	sieve := filter.NewSieve(filters...)
+	counts := func() []filter.Count { return append(slices.Clone(s.Filters), sieve.Counts()...) }
+	return export.Chosen{Policy: &s.Policy, Mix: s.Mix, Filters: counts, Groups: sieve.Accepted(ctx, x.groups())}, nil
 }
 
 // toolSpecs returns the tools that some role of a team may call, in the order
@@ -215,9 +280,13 @@ func writeExport(w io.Writer, dir string, m export.Manifest) {
 	if n := m.Tokens; n != nil {
 		fmt.Fprintf(w, "%s tokens, %s trained, the longest row of %s\n", thousands(int64(n.All)), thousands(int64(n.Trained)), thousands(int64(n.Longest)))
 	}
-	for _, c := range m.Filters {
-		fmt.Fprintf(w, "  %s: %s of %s kept\n", c.Filter, thousands(int64(c.Kept)), thousands(int64(c.In)))
+	if len(m.Splits) > 1 {
+		for _, side := range m.Splits {
+			fmt.Fprintf(w, "  %s: %s rows of %s users\n", side.Split, thousands(int64(side.Rows)), thousands(int64(side.Users)))
+		}
 	}
+	writeCounts(w, m.Filters)
+	writeMix(w, m.Mix)
 	for _, f := range m.Beside {
 		fmt.Fprintf(w, "  beside them: %s\n", filepath.Join(dir, f.Name))
 	}

@@ -189,7 +189,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 			"mars inspect %s shows their causes; the same command tries them again", s.out)
 	}
 	if s.samples > 1 {
-		a.next("mars inspect %[1]s, mars score %[1]s --gold %[2]s", s.out, goldBeside(s.tasks))
+		a.next("mars select %[1]s --gold %[2]s --out selection, mars score %[1]s --gold %[2]s", s.out, goldBeside(s.tasks))
 		return nil
 	}
 	a.next("mars inspect %[1]s, mars replay %[1]s, mars eval %[1]s --gold %[2]s --baselines", s.out, goldBeside(s.tasks))

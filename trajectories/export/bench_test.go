@@ -16,7 +16,6 @@ import (
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/message/phase"
 	"github.com/mars-rec/mars/model"
-	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
@@ -31,10 +30,9 @@ func sized() *trajectories.Trajectory {
 
 // repeated is a group of one run, n times over.
 func repeated(t *trajectories.Trajectory, n int) iter.Seq2[export.Group, error] {
-	g := export.Group{Gold: gold.Gold{ID: t.Run.ID, Items: []string{"i2"}}, Runs: []*trajectories.Trajectory{t}}
 	return func(yield func(export.Group, error) bool) {
 		for range n {
-			if !yield(g, nil) {
+			if !yield(group(t), nil) {
 				return
 			}
 		}

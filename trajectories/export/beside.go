@@ -9,6 +9,7 @@ import (
 	"text/template"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/trajectories/filter"
 	"github.com/mars-rec/mars/trajectories/mask"
 	"github.com/mars-rec/mars/trajectories/reward"
 )
@@ -22,8 +23,12 @@ const rewardFile = "reward.py"
 // besides is what the templates of the files beside the rows are filled with.
 type besides struct {
 	Manifest
-	Rows  string   // a pattern for the files of the rows
-	Tools []string // each a JSON object, as chat templates print it
+	Files      []File   // of the rows to train on
+	Validation []File   // of those to validate with; none: there is no such split
+	Rows       string   // a pattern for the files of the rows
+	Validating string   // and for those of the validation
+	Folder     string   // that they are in, as seen from it
+	Tools      []string // each a JSON object, as chat templates print it
 	// Reward is what reward.py computes; Roles are those that it knows, as JSON.
 	Reward described
 	Roles  string
@@ -40,9 +45,22 @@ type described struct {
 // writeBeside writes what a consumer trains with: the same rows give the same
 // files.
 func (m *Manifest) writeBeside(dir string, c consumer, b *bench) error {
-	fill := besides{Manifest: *m, Rows: m.Files[0].Name}
-	if b.cfg.ShardRows > 0 {
-		fill.Rows = "train-*." + string(m.As)
+	whole, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	fill := besides{Manifest: *m, Folder: "../" + filepath.Base(whole)}
+	for _, f := range m.Files {
+		pattern := f.Name
+		if b.cfg.ShardRows > 0 {
+			pattern = f.Split + "-*." + string(m.As)
+		}
+		switch f.Split {
+		case filter.Train:
+			fill.Files, fill.Rows = append(fill.Files, f), pattern
+		case filter.Validation:
+			fill.Validation, fill.Validating = append(fill.Validation, f), pattern
+		}
 	}
 	if m.Tokens != nil {
 		fill.Max = max(m.Tokens.Max, m.Tokens.Longest)

@@ -15,7 +15,7 @@ func TestBriefRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := export.Config{Tools: short, Linear: trajectories.Linear{Detail: trajectories.Brief}}
-	m, err := export.Write(context.Background(), t.TempDir(), export.TRLSFT, cfg, groups(run("t1", answer)), export.Source{})
+	m, err := export.Write(context.Background(), t.TempDir(), export.TRLSFT, cfg, all(run("t1", answer)), export.Source{})
 	if err != nil || m.Detail != trajectories.Brief || m.Rows != 1 {
 		t.Fatalf("%+v, %v", m, err)
 	}

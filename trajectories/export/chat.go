@@ -2,7 +2,7 @@ package export
 
 import (
 	"github.com/mars-rec/mars/model"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // chatRow is a conversation in OpenAI's messages, with the tools as a string of
@@ -56,6 +56,6 @@ func chatMessages(messages []model.Message, ids bool) []chatMessage {
 }
 
 // chat makes the rows of those who take a [chatRow].
-func (b *bench) chat(t *trajectories.Trajectory, messages []model.Message, ids bool) chatRow {
+func (b *bench) chat(t *filter.Sample, messages []model.Message, ids bool) chatRow {
 	return chatRow{chatMessages(messages, ids), b.tools, t.Run.ID, t.Run.Task.Candidates}
 }

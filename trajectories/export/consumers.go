@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // consumer is one who reads our rows.
@@ -45,6 +47,10 @@ func Formats(name string) []Format {
 	return nil
 }
 
+// OfTasks reports whether the rows of a consumer are tasks, which its student
+// works on in the environment, and not runs.
+func OfTasks(name string) bool { return name == TRLGRPO || name == VerlRL }
+
 // New returns the exporter of that name. It needs tools.
 func New(name string, cfg Config) (Exporter, error) {
 	s, _, err := open(name, cfg)
@@ -74,7 +80,7 @@ func open(name string, cfg Config) (*sheet, consumer, error) {
 	if err != nil {
 		return nil, c, fmt.Errorf("%s: %w", name, err)
 	}
-	s := &sheet{bench: &bench{cfg: cfg, name: name, tools: tools, names: map[string]bool{}}, as: cfg.As}
+	s := &sheet{split: filter.Train, bench: &bench{cfg: cfg, name: name, tools: tools, names: map[string]bool{}}, as: cfg.As}
 	for _, spec := range cfg.Tools {
 		s.names[spec.Name] = true
 	}

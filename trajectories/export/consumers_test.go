@@ -13,7 +13,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
 )
@@ -99,7 +98,7 @@ func TestGolden(t *testing.T) {
 func TestBeside(t *testing.T) {
 	for _, name := range export.Names() {
 		dir := t.TempDir()
-		m, err := export.Write(context.Background(), dir, name, export.Config{Tools: specs, ShardRows: 1}, groups(run("t1", answer), run("t2", answer)), export.Source{})
+		m, err := export.Write(context.Background(), dir, name, export.Config{Tools: specs, ShardRows: 1}, all(run("t1", answer), run("t2", answer)), export.Source{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +129,7 @@ func TestShards(t *testing.T) {
 	}
 	dir := t.TempDir()
 	write := func(shard int) export.Manifest {
-		m, err := export.Write(context.Background(), dir, export.TRLGRPO, export.Config{Tools: specs, ShardRows: shard}, groups(runs...), export.Source{})
+		m, err := export.Write(context.Background(), dir, export.TRLGRPO, export.Config{Tools: specs, ShardRows: shard}, all(runs...), export.Source{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +160,7 @@ func TestShards(t *testing.T) {
 			t.Errorf("shards of %d: %v", shard, there)
 		}
 	}
-	m, err := export.Write(context.Background(), dir, export.TRLSFT, export.Config{Tools: specs, ShardRows: 2}, groups(), export.Source{})
+	m, err := export.Write(context.Background(), dir, export.TRLSFT, export.Config{Tools: specs, ShardRows: 2}, all(), export.Source{})
 	if err != nil || len(m.Files) != 1 || m.Rows != 0 {
 		t.Errorf("without rows: %+v, %v", m.Files, err)
 	}
@@ -190,10 +189,12 @@ func TestTheAnswerIsOnlyTheGroundTruth(t *testing.T) {
 // TestOneRowATask: several runs of a task are one prompt.
 func TestOneRowATask(t *testing.T) {
 	samples := func(yield func(export.Group, error) bool) {
-		yield(export.Group{Gold: gold.Gold{ID: "t1", Items: []string{"i2"}}, Runs: []*trajectories.Trajectory{run("t1", answer), run("t1", answer)}}, nil)
+		g := group(run("t1", answer))
+		g.Runs = append(g.Runs, group(run("t1", answer)).Runs...)
+		yield(g, nil)
 	}
 	for name, want := range map[string]int{export.TRLGRPO: 1, export.VerlRL: 1, export.TRLSFT: 2, export.Text: 2} {
-		m, err := export.Write(context.Background(), t.TempDir(), name, export.Config{Tools: specs}, samples, export.Source{})
+		m, err := export.Write(context.Background(), t.TempDir(), name, export.Config{Tools: specs}, export.Chosen{Groups: samples}, export.Source{})
 		if err != nil || m.Rows != want {
 			t.Errorf("%s: %d rows, %v, want %d", name, m.Rows, err, want)
 		}
@@ -207,7 +208,7 @@ func TestFormats(t *testing.T) {
 	if export.Formats("nobody") != nil {
 		t.Error("formats of nobody")
 	}
-	if _, err := export.Write(context.Background(), t.TempDir(), export.Text, export.Config{Tools: specs, ShardRows: -1}, groups(), export.Source{}); err == nil {
+	if _, err := export.Write(context.Background(), t.TempDir(), export.Text, export.Config{Tools: specs, ShardRows: -1}, all(), export.Source{}); err == nil {
 		t.Error("shards of -1 rows")
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -57,11 +58,32 @@ func run(id, answer string) *trajectories.Trajectory {
 func groups(runs ...*trajectories.Trajectory) iter.Seq2[export.Group, error] {
 	return func(yield func(export.Group, error) bool) {
 		for _, t := range runs {
-			if !yield(export.Group{Gold: gold.Gold{ID: t.Run.ID, Items: []string{"i2"}}, Runs: []*trajectories.Trajectory{t}}, nil) {
+			if !yield(group(t), nil) {
 				return
 			}
 		}
 	}
+}
+
+func group(t *trajectories.Trajectory) export.Group {
+	return export.Group{Task: t.Run.Task, Gold: gold.Gold{ID: t.Run.ID, Items: []string{"i2"}}, Runs: []*filter.Sample{filter.NewSample(t, "run.db")}}
+}
+
+// all chooses all runs.
+func all(runs ...*trajectories.Trajectory) export.Chosen {
+	return export.Chosen{Groups: groups(runs...)}
+}
+
+// sifted chooses those that filters keep.
+func sifted(groups iter.Seq2[export.Group, error], filters ...filter.Filter) export.Chosen {
+	sieve := filter.NewSieve(filters...)
+	return export.Chosen{Filters: sieve.Counts, Groups: sieve.Accepted(context.Background(), func(yield func(filter.Load, error) bool) {
+		for g, err := range groups {
+			if !yield(func(context.Context) (filter.Group, error) { return g, nil }, err) {
+				return
+			}
+		}
+	})}
 }
 
 var specs = []model.ToolSpec{{Name: "item_cf", Description: "What goes together.", Parameters: json.RawMessage(`{"type":"object","properties":{"k":{"type":"integer"},"window":{"type":"string"}}}`)}}
@@ -128,17 +150,17 @@ func TestWriteCountsWhatItLeavesOut(t *testing.T) {
 	second.Run.Ranking = []string{"i1", "i2", "i3"}
 	broken.Log = broken.Log[:len(broken.Log)-1]
 	dir := filepath.Join(t.TempDir(), "sft")
-	source := export.Source{Store: "run.db", Runs: trajectories.Manifest{Seed: 42, Setup: json.RawMessage(`{"data":"/home/someone"}`)}}
+	source := export.Source{Stores: []export.StoreSource{{Store: "run.db", Runs: trajectories.Manifest{Seed: 42, Setup: json.RawMessage(`{"data":"/home/someone"}`)}}}}
 	m, err := export.Write(context.Background(), dir, export.TRLSFT, export.Config{Tools: specs},
-		groups(run("t1", answer), second, broken, run("t4", answer)), source, export.WellFormed(), export.GoldFirst())
+		sifted(groups(run("t1", answer), second, broken, run("t4", answer)), filter.Valid(), filter.Top(1)), source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []export.Count{
+	want := []filter.Count{
 		{Filter: "well formed", In: 4, Kept: 3, Dropped: map[string]int{"a phase is missing or malformed": 1}},
 		{Filter: "gold first", In: 3, Kept: 2, Dropped: map[string]int{"the first of the ranking is not right": 1}},
 	}
-	if m.Rows != 2 || !reflect.DeepEqual(m.Filters, want) || m.Split != "train" || m.Longest == 0 {
+	if m.Rows != 2 || !reflect.DeepEqual(m.Filters, want) || m.Splits[0] != (export.Side{Split: "train", Share: 1, Users: 1, Rows: 2}) || m.Longest == 0 {
 		t.Errorf("manifest %+v", m)
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, export.ManifestFile))
@@ -158,7 +180,7 @@ func TestWriteCountsWhatItLeavesOut(t *testing.T) {
 func TestABrokenExportLeavesNoManifest(t *testing.T) {
 	dir := t.TempDir()
 	cfg := export.Config{Tools: specs}
-	if _, err := export.Write(context.Background(), dir, export.TRLSFT, cfg, groups(run("t1", answer)), export.Source{}); err != nil {
+	if _, err := export.Write(context.Background(), dir, export.TRLSFT, cfg, all(run("t1", answer)), export.Source{}); err != nil {
 		t.Fatal(err)
 	}
 	lost := errors.New("the store is damaged")
@@ -170,7 +192,7 @@ func TestABrokenExportLeavesNoManifest(t *testing.T) {
 		}
 		yield(export.Group{}, lost)
 	}
-	if _, err := export.Write(context.Background(), dir, export.TRLSFT, cfg, failing, export.Source{}, export.GoldFirst()); !errors.Is(err, lost) {
+	if _, err := export.Write(context.Background(), dir, export.TRLSFT, cfg, sifted(failing, filter.Top(1)), export.Source{}); !errors.Is(err, lost) {
 		t.Errorf("error %v", err)
 	}
 	files, err := os.ReadDir(dir)

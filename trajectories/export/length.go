@@ -1,12 +1,10 @@
 package export
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
-	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 	"github.com/mars-rec/mars/trajectories/mask"
 )
 
@@ -20,49 +18,22 @@ type Tokens struct {
 	Longest   int    `json:"longest_row"`
 }
 
-// add counts the tokens of a run. If they are more than the maximum, it counts
-// none and says where the row would be cut.
-func (n *Tokens) add(cfg Config, t *trajectories.Trajectory) (reason string, err error) {
-	messages, err := trajectories.Serialize(t, cfg.Linear)
-	if err != nil {
-		return "", err
-	}
-	r, err := cfg.Template.Render(messages, cfg.Tools)
-	if err != nil {
-		return "", err
-	}
-	labels := r.Labels(cfg.Tokenizer)
-	if n.Max > 0 {
-		if cut, ok := r.Cut(labels, n.Max); ok {
-			return "it would be cut " + cut.Where(), nil
-		}
-	}
-	n.All += len(labels.Tokens)
-	n.Trained += labels.Count()
-	n.Longest = max(n.Longest, len(labels.Tokens))
-	return "", nil
+// ruler measures rows.
+func (cfg Config) ruler() filter.Ruler {
+	return filter.Ruler{Tokenizer: cfg.Tokenizer, Template: cfg.Template, Tools: cfg.Tools, Linear: cfg.Linear}
 }
 
-// filter measures the runs that no other filter dropped, and drops those that
-// are too long: a trainer that cuts them takes the recommendation first.
-func (n *Tokens) filter(cfg Config) Filter {
-	return Filter{"length", func(_ context.Context, t *trajectories.Trajectory, _ gold.Gold) (string, error) {
-		return n.add(cfg, t)
-	}}
-}
-
-// measured adds what measures the rows to the filters, if there is a tokenizer.
-func measured(cfg Config, filters []Filter) (*Tokens, []Filter, error) {
+// tokens is what there is to count, nil if there is no tokenizer.
+func (cfg Config) tokens() (*Tokens, error) {
 	switch {
 	case cfg.MaxLength < 0:
-		return nil, nil, fmt.Errorf("export: a maximum length of %d tokens", cfg.MaxLength)
+		return nil, fmt.Errorf("export: a maximum length of %d tokens", cfg.MaxLength)
 	case cfg.Tokenizer == nil && cfg.MaxLength > 0:
-		return nil, nil, errors.New("export: a maximum length needs the tokenizer that counts it")
+		return nil, errors.New("export: a maximum length needs the tokenizer that counts it")
 	case cfg.Tokenizer == nil:
-		return nil, filters, nil
+		return nil, nil
 	}
-	n := &Tokens{Tokenizer: cfg.Tokenizer.Digest(), Max: cfg.MaxLength}
-	return n, append(filters[:len(filters):len(filters)], n.filter(cfg)), nil
+	return &Tokens{Tokenizer: cfg.Tokenizer.Digest(), Max: cfg.MaxLength}, nil
 }
 
 // template returns the template that rows are rendered with when they are

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mars-rec/mars/trajectories/export"
+	"github.com/mars-rec/mars/trajectories/filter"
 	"github.com/mars-rec/mars/trajectories/mask"
 	"github.com/mars-rec/mars/trajectories/tokenizer"
 )
@@ -22,7 +23,7 @@ func TestNoRowIsCut(t *testing.T) {
 	short, long := run("t1", answer), run("t2", strings.Replace(answer, "2 users", "2 users, who read a lot,", 1))
 	count := func(limit int) export.Manifest {
 		cfg := export.Config{Tools: specs, Tokenizer: tk, MaxLength: limit}
-		m, err := export.Write(context.Background(), t.TempDir(), export.TRLSFT, cfg, groups(short, long), export.Source{}, export.WellFormed())
+		m, err := export.Write(context.Background(), t.TempDir(), export.TRLSFT, cfg, sifted(groups(short, long), filter.Valid()), export.Source{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +43,7 @@ func TestNoRowIsCut(t *testing.T) {
 	// The end of the turn is two tokens, <|im_end|> and a line end.
 	for limit, want := range map[int]string{longest - 1: "within the end", longest - 2: "before the end", longest - 3: "within the recommend"} {
 		m := count(limit)
-		counts := export.Count{Filter: "length", In: 2, Kept: 1, Dropped: map[string]int{"it would be cut " + want: 1}}
+		counts := filter.Count{Filter: "length", In: 2, Kept: 1, Dropped: map[string]int{"it would be cut " + want: 1}}
 		if m.Rows != 1 || !reflect.DeepEqual(m.Filters[1], counts) || m.Tokens.All != all.Tokens.All-longest {
 			t.Errorf("at %d: %d rows, %+v, %+v", limit, m.Rows, m.Filters, m.Tokens)
 		}
@@ -51,7 +52,7 @@ func TestNoRowIsCut(t *testing.T) {
 
 func TestALengthNeedsATokenizer(t *testing.T) {
 	for limit, want := range map[int]string{100: "needs the tokenizer", -1: "-1 tokens"} {
-		_, err := export.Write(context.Background(), t.TempDir(), export.TRLSFT, export.Config{Tools: specs, MaxLength: limit}, groups(run("t1", answer)), export.Source{})
+		_, err := export.Write(context.Background(), t.TempDir(), export.TRLSFT, export.Config{Tools: specs, MaxLength: limit}, all(run("t1", answer)), export.Source{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("limit %d: error %v, want %q", limit, err, want)
 		}

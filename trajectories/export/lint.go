@@ -1,20 +1,18 @@
 package export
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/mars-rec/mars/model"
-	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // lint holds a conversation against the promises of the package.
-func lint(t *trajectories.Trajectory, messages []model.Message, g gold.Gold, toolNames map[string]bool, detail trajectories.Detail) error {
+func lint(t *filter.Sample, messages []model.Message, g gold.Gold, toolNames map[string]bool, detail trajectories.Detail) error {
 	if err := lintRoles(messages, toolNames); err != nil {
 		return err
 	}
@@ -35,7 +33,10 @@ func lint(t *trajectories.Trajectory, messages []model.Message, g gold.Gold, too
 			}
 		}
 	}
-	return lintGold(t.Run.Task, messages, g, detail)
+	if marked := filter.Marked(t.Run.Task, messages, g, detail); marked != "" {
+		return errors.New(marked)
+	}
+	return nil
 }
 
 // lintRoles checks the order of the roles: system, user, then the assistant,
@@ -99,77 +100,4 @@ func templateToken(text string) string {
 // templateTokens are what no text of a row may hold.
 func templateTokens() [13]string {
 	return [...]string{"<|", "|>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<tools>", "</tools>", "<think>", "</think>", "<｜", "[INST]", "[/INST]"}
-}
-
-// lintGold checks that a right item is nowhere unless as a candidate: the
-// prompt is made of the task and the candidates only, and in what tools
-// answered every mention of the item carries its label.
-func lintGold(task tasks.Task, messages []model.Message, g gold.Gold, detail trajectories.Detail) error {
-	labels := task.Labels()
-	lines := task.Candidates // whose texts a brief prompt does not tell
-	if detail == trajectories.Full {
-		lines = nil
-	}
-	for line := range strings.Lines(messages[1].Content) {
-		if label, _, ok := strings.Cut(line, " | "); ok && slices.Contains(labels, label) {
-			lines = append(lines, strings.TrimRight(line, "\n"))
-		}
-	}
-	opening, err := detail.Opening(task, lines)
-	if err != nil {
-		return err
-	}
-	if opening[0].Content != messages[0].Content || opening[1].Content != messages[1].Content {
-		return errors.New("the prompt says more than the task and its candidates")
-	}
-	for i, m := range messages {
-		if m.Role != model.ToolRole {
-			continue
-		}
-		for _, item := range g.Items {
-			label, _ := task.Label(item)
-			if labelled(m.Content, item, label) {
-				continue // as nearly always
-			}
-			var answer any
-			if json.Unmarshal([]byte(m.Content), &answer) != nil {
-				continue // an error, in words: tools do not name items in it that they were not asked for
-			}
-			if told(answer, item, label) {
-				return fmt.Errorf("message %d, the answer of %s, tells of the right item %s beside the candidates", i, m.Name, item)
-			}
-		}
-	}
-	return nil
-}
-
-// told reports whether a tool's answer names the item without its label.
-func told(v any, item, label string) bool {
-	switch v := v.(type) {
-	case []any:
-		for _, e := range v {
-			if told(e, item, label) {
-				return true
-			}
-		}
-	case map[string]any:
-		if v["item"] == item && (label == "" || v["label"] != label) {
-			return true
-		}
-		for _, key := range []string{"items", "history"} {
-			if list, ok := v[key].([]any); ok {
-				for _, e := range list {
-					if e == item {
-						return true
-					}
-				}
-			}
-		}
-		for _, e := range v {
-			if told(e, item, label) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // LLaMAFactory is the name of the export for LLaMA-Factory.
@@ -37,7 +37,7 @@ type sharegptTurn struct {
 // observation, parted as the template parts them.
 func llamaFactory() consumer {
 	return consumer{LLaMAFactory, []Format{JSONL, Parquet}, func(s *sheet) (any, error) {
-		s.row = func(t *trajectories.Trajectory, g gold.Gold, _ int) (any, error) {
+		s.row = func(t *filter.Sample, g gold.Gold, _ int) (any, error) {
 			messages, err := s.conversation(t, g)
 			if err != nil {
 				return nil, err

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // OpenAI is the name of the export in the form of OpenAI's fine-tuning files.
@@ -22,7 +22,7 @@ type openAIRow struct {
 // which run a row is of.
 func openAI() consumer {
 	return consumer{OpenAI, []Format{JSONL}, func(s *sheet) (any, error) {
-		s.row = func(t *trajectories.Trajectory, g gold.Gold, _ int) (any, error) {
+		s.row = func(t *filter.Sample, g gold.Gold, _ int) (any, error) {
 			messages, err := s.conversation(t, g)
 			out := chatMessages(messages, true)
 			for i := range out {

@@ -70,7 +70,7 @@ func byPython(t *testing.T, by *reward.Composition, all []conversation) []judgem
 		t.Skip("python3 is not here: reward.py is not held to the vectors")
 	}
 	dir := t.TempDir()
-	m, err := export.Write(t.Context(), dir, export.TRLGRPO, export.Config{Tools: specs, Roles: []string{"recent"}, Reward: by}, groups(run("t1", answer)), export.Source{})
+	m, err := export.Write(t.Context(), dir, export.TRLGRPO, export.Config{Tools: specs, Roles: []string{"recent"}, Reward: by}, export.Chosen{Groups: groups(run("t1", answer))}, export.Source{})
 	if err != nil {
 		t.Fatal(err)
 	}

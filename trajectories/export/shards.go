@@ -9,23 +9,22 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-
-	"github.com/mars-rec/mars/trajectories"
 )
 
-// writeRows writes the rows, in one file train.jsonl, or in shards
+// writeRows writes the rows of a split, in one file train.jsonl, or in shards
 // train-00000.jsonl and on, of at most so many rows. There is always a first
 // file, if only an empty one.
-func (m *Manifest) writeRows(ctx context.Context, dir string, s *sheet, most int, groups iter.Seq2[Group, error]) error {
-	next, stop := iter.Pull2(s.each(groups))
+func (w *side) writeRows(ctx context.Context, groups iter.Seq2[Group, error]) error {
+	next, stop := iter.Pull2(groups)
 	defer stop()
+	most := w.cfg.ShardRows
 	g, err, more := next()
 	for first := true; first || more; first = false {
-		name := "train." + string(s.as)
+		name := w.Split + "." + string(w.sheet.as)
 		if most > 0 {
-			name = fmt.Sprintf("train-%05d.%s", len(m.Files), s.as)
+			name = fmt.Sprintf("%s-%05d.%s", w.Split, len(w.files), w.sheet.as)
 		}
-		before := s.n
+		before := w.sheet.n
 		shard := func(yield func(Group, error) bool) {
 			for n := 0; more && (most == 0 || n < most); n++ {
 				if !yield(g, err) {
@@ -34,40 +33,21 @@ func (m *Manifest) writeRows(ctx context.Context, dir string, s *sheet, most int
 				g, err, more = next()
 			}
 		}
-		f, err := replace(filepath.Join(dir, name), func(w io.Writer) error {
-			if s.as == JSONL {
-				w = &longest{w, &m.Longest}
+		f, err := replace(filepath.Join(w.dir, name), func(out io.Writer) error {
+			if w.sheet.as == JSONL {
+				out = &longest{out, &w.longest}
 			}
-			return s.Export(ctx, w, shard)
+			return w.sheet.Export(ctx, out, shard)
 		})
 		if err != nil {
 			return err
 		}
-		f.Rows = s.n - before
-		m.Rows += f.Rows
-		m.Files = append(m.Files, f)
+		f.Split, f.Rows = w.Split, w.sheet.n-before
+		w.Rows += f.Rows
+		w.files = append(w.files, f)
 	}
+	w.Users = len(w.users)
 	return nil
-}
-
-// each parts groups so that one group makes one row.
-func (s *sheet) each(groups iter.Seq2[Group, error]) iter.Seq2[Group, error] {
-	if s.task {
-		return groups
-	}
-	return func(yield func(Group, error) bool) {
-		for g, err := range groups {
-			if err != nil {
-				yield(g, err)
-				return
-			}
-			for _, t := range g.Runs {
-				if !yield(Group{g.Gold, []*trajectories.Trajectory{t}}, nil) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // longest notes the longest row: rows are written one by one.
@@ -81,7 +61,7 @@ func (l *longest) Write(b []byte) (int, error) {
 	return l.w.Write(b)
 }
 
-var rowFile = regexp.MustCompile(`^train(-\d{5,})?\.(jsonl|parquet)$`)
+var rowFile = regexp.MustCompile(`^(train|validation|test)(-\d{5,})?\.(jsonl|parquet)$`)
 
 // removeOther removes rows of an earlier export, which a trainer that reads all
 // of a directory would take too.

@@ -12,7 +12,7 @@ import (
 	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // Format is how rows are written to a file.
@@ -33,8 +33,8 @@ type bench struct {
 }
 
 // conversation tells a run and holds it against the promises of the package.
-func (b *bench) conversation(t *trajectories.Trajectory, g gold.Gold) ([]model.Message, error) {
-	messages, err := trajectories.Serialize(t, b.cfg.Linear)
+func (b *bench) conversation(t *filter.Sample, g gold.Gold) ([]model.Message, error) {
+	messages, err := t.Conversation(b.cfg.Linear)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +48,10 @@ type sheet struct {
 	as     Format
 	schema *parquet.Schema
 	// task: one row for each task, not for each run.
-	task bool
+	task  bool
+	split string // that the rows are of
 	// row makes a row of a run; n counts the rows before it.
-	row func(t *trajectories.Trajectory, g gold.Gold, n int) (any, error)
+	row func(t *filter.Sample, g gold.Gold, n int) (any, error)
 	n   int
 }
 

@@ -2,7 +2,7 @@ package export
 
 import (
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // Swift is the name of the export for ms-swift.
@@ -12,7 +12,7 @@ const Swift = "swift"
 // calls out in the order of the calls' ids.
 func swift() consumer {
 	return consumer{Swift, []Format{JSONL, Parquet}, func(s *sheet) (any, error) {
-		s.row = func(t *trajectories.Trajectory, g gold.Gold, _ int) (any, error) {
+		s.row = func(t *filter.Sample, g gold.Gold, _ int) (any, error) {
 			messages, err := s.conversation(t, g)
 			return s.chat(t, messages, true), err
 		}

@@ -3,6 +3,7 @@ package export
 import (
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // Text is the name of the export as plain text.
@@ -27,7 +28,7 @@ type textRow struct {
 // points), each from its start to its end without the end.
 func text() consumer {
 	return consumer{Text, []Format{JSONL, Parquet}, func(s *sheet) (any, error) {
-		s.row = func(t *trajectories.Trajectory, g gold.Gold, _ int) (any, error) {
+		s.row = func(t *filter.Sample, g gold.Gold, _ int) (any, error) {
 			messages, err := s.conversation(t, g)
 			whole, trained := trajectories.Plain(messages)
 			return textRow{whole, trained, t.Run.ID, t.Run.Task.Candidates}, err

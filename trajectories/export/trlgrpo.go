@@ -2,7 +2,7 @@ package export
 
 import (
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // TRLGRPO is the name of the export for GRPO with TRL.
@@ -34,7 +34,7 @@ type promptMessage struct {
 func trlGRPO() consumer {
 	return consumer{TRLGRPO, []Format{JSONL, Parquet}, func(s *sheet) (any, error) {
 		s.task = true
-		s.row = func(t *trajectories.Trajectory, g gold.Gold, n int) (any, error) {
+		s.row = func(t *filter.Sample, g gold.Gold, n int) (any, error) {
 			prompt, err := s.prompt(t, g)
 			task := t.Run.Task
 			return grpoRow{prompt, task.User, g.Items, n, task.ID, task.Candidates}, err
@@ -45,7 +45,7 @@ func trlGRPO() consumer {
 
 // prompt returns the messages that a run begins with, once it has been checked
 // that they tell the candidates and nothing else.
-func (b *bench) prompt(t *trajectories.Trajectory, g gold.Gold) ([]promptMessage, error) {
+func (b *bench) prompt(t *filter.Sample, g gold.Gold) ([]promptMessage, error) {
 	messages, err := b.conversation(t, g)
 	if err != nil {
 		return nil, err

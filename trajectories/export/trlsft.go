@@ -5,7 +5,7 @@ import (
 
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 	"github.com/mars-rec/mars/trajectories/mask"
 )
 
@@ -30,7 +30,7 @@ func trlSFT() consumer {
 
 // plainChat makes rows of messages without the ids of calls.
 func plainChat(s *sheet) (any, error) {
-	s.row = func(t *trajectories.Trajectory, g gold.Gold, _ int) (any, error) {
+	s.row = func(t *filter.Sample, g gold.Gold, _ int) (any, error) {
 		messages, err := s.conversation(t, g)
 		return s.chat(t, messages, false), err
 	}

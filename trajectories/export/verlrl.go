@@ -5,7 +5,7 @@ import (
 	"reflect"
 
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // VerlRL is the name of the export for reinforcement learning with verl.
@@ -48,7 +48,7 @@ func verlRL() consumer {
 	return consumer{VerlRL, []Format{Parquet}, func(s *sheet) (any, error) {
 		row, tools := verlRLType(s.cfg)
 		s.task = true
-		s.row = func(t *trajectories.Trajectory, g gold.Gold, n int) (any, error) {
+		s.row = func(t *filter.Sample, g gold.Gold, n int) (any, error) {
 			prompt, err := s.prompt(t, g)
 			if err != nil {
 				return nil, err
@@ -66,7 +66,7 @@ func verlRL() consumer {
 				out.Field(i).Set(reflect.ValueOf(v))
 			}
 			extra := out.Field(5)
-			for i, v := range []any{"train", n, true, task.Candidates} {
+			for i, v := range []any{s.split, n, true, task.Candidates} {
 				extra.Field(i).Set(reflect.ValueOf(v))
 			}
 			extra.Field(4).Set(kwargs)

@@ -2,7 +2,7 @@ package export
 
 import (
 	"github.com/mars-rec/mars/tasks/gold"
-	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/filter"
 )
 
 // VerlSFT is the name of the export for supervised fine-tuning with verl.
@@ -18,7 +18,7 @@ type verlSFTRow struct {
 // stands beside the rows reads it.
 func verlSFT() consumer {
 	return consumer{VerlSFT, []Format{Parquet}, func(s *sheet) (any, error) {
-		s.row = func(t *trajectories.Trajectory, g gold.Gold, _ int) (any, error) {
+		s.row = func(t *filter.Sample, g gold.Gold, _ int) (any, error) {
 			messages, err := s.conversation(t, g)
 			return verlSFTRow{chatRow: s.chat(t, messages, false)}, err
 		}

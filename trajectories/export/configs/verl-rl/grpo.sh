@@ -4,11 +4,13 @@
 set -euo pipefail
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 files="$(ls "$PWD"/[%.Rows%] | paste -sd, | sed 's/^/[/; s/$/]/')"
-settings=(
+[%if .Validation%]validation="$(ls "$PWD"/[%.Validating%] | paste -sd, | sed 's/^/[/; s/$/]/')"
+[%end%]settings=(
   algorithm.adv_estimator=grpo
   data.train_files="$files"
-  data.val_files="$files"                 # verl wants one; for results, use mars eval
-  data.return_raw_chat=True               # the agent loop renders the prompt itself
+[%if .Validation%]  data.val_files="$validation"            # other users than those that are trained on
+[%else%]  data.val_files="$files"                 # verl wants one; for results, use mars eval
+[%end%]  data.return_raw_chat=True               # the agent loop renders the prompt itself
   data.max_prompt_length=8192
   data.max_response_length=8192           # counts what tools answer
   data.truncation=error

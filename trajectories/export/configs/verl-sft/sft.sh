@@ -3,7 +3,10 @@
 set -euo pipefail
 settings=(
   data.train_files="$(ls "$PWD"/[%.Rows%] | paste -sd, | sed 's/^/[/; s/$/]/')"
-  # A row that is too long is an error: the default of 1024 would cut the
+[%if .Validation%]  # Other users than those that are trained on.
+  data.val_files="$(ls "$PWD"/[%.Validating%] | paste -sd, | sed 's/^/[/; s/$/]/')"
+  trainer.test_freq=after_each_epoch
+[%end%]  # A row that is too long is an error: the default of 1024 would cut the
   # recommendation off if it were not.
   data.max_length=[%if .Max%][%.Max%][%else%]32768[%end%]
   data.truncation=error
