@@ -84,7 +84,7 @@ var rooms = map[string]room{
 	"star/environment/mcp":  {may: []string{"internal/guard", "tools.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 
 	"eval": {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "eval/stat", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
-	"eval/audit": {may: []string{"message.", "model.", "tasks.", "tasks/gold", "graph.", "trajectories.", "trajectories/store", "trajectories/export", "internal/atomicfile"},
+	"eval/audit": {may: []string{"message.", "model.", "tasks.", "tasks/gold", "graph.", "trajectories.", "trajectories/store", "trajectories/export", "trajectories/filter", "internal/atomicfile"},
 		never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/metric": {},
 	"eval/stat":   {},

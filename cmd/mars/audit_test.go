@@ -624,8 +624,8 @@ func TestAuditOfSplits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := `"name": "train-00001.jsonl",`
-	b = bytes.Replace(b, []byte(second), []byte(second+` "split": "validation",`), 1)
+	second := "\"name\": \"train-00001.jsonl\",\n      \"split\": "
+	b = bytes.Replace(b, []byte(second+`"train"`), []byte(second+`"validation"`), 1)
 	if err := os.WriteFile(path, b, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -175,6 +175,9 @@ func (e *exported) row(ctx context.Context, f rowsFile, r row) error {
 		}
 		if run != nil {
 			task = run.Task
+			if order := r.candidates(); len(order) == len(task.Candidates) {
+				task.Candidates = order // the row's own, where it is a permutation
+			}
 			e.filters(place, *run)
 		}
 	}

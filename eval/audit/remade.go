@@ -11,6 +11,7 @@ import (
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
+	"github.com/mars-rec/mars/trajectories/filter"
 	"github.com/mars-rec/mars/trajectories/store"
 )
 
@@ -79,7 +80,7 @@ func (d *remade) compare(ctx context.Context, b *book, r row, place Place) (*tra
 			return run, nil
 		}
 		for i, maker := range d.makers {
-			text, err := d.make(ctx, maker, t)
+			text, err := d.make(ctx, maker, filter.NewSample(t, ""))
 			if err != nil {
 				why = err
 				continue
@@ -106,14 +107,14 @@ func (d *remade) compare(ctx context.Context, b *book, r row, place Place) (*tra
 }
 
 // make makes the row of a run.
-func (d *remade) make(ctx context.Context, maker export.Exporter, t *trajectories.Trajectory) (string, error) {
+func (d *remade) make(ctx context.Context, maker export.Exporter, t *filter.Sample) (string, error) {
 	var out bytes.Buffer
 	g, ok := d.golds[t.Run.Task.ID]
 	if !ok {
 		return "", errors.New("there is no gold for its task")
 	}
 	var one iter.Seq2[export.Group, error] = func(yield func(export.Group, error) bool) {
-		yield(export.Group{Gold: g, Runs: []*trajectories.Trajectory{t}}, nil)
+		yield(export.Group{Task: t.Run.Task, Gold: g, Runs: []*filter.Sample{t}}, nil)
 	}
 	if err := maker.Export(ctx, &out, one); err != nil {
 		return "", err
@@ -159,7 +160,7 @@ func (d *remade) learn(ctx context.Context) error {
 			return err
 		}
 		for _, maker := range d.makers {
-			text, err := d.make(ctx, maker, t)
+			text, err := d.make(ctx, maker, filter.NewSample(t, ""))
 			if err != nil {
 				continue // it gave no row then either
 			}

@@ -117,9 +117,7 @@ func BenchmarkMemory(b *testing.B) {
 func many(n int) iter.Seq2[export.Group, error] {
 	return func(yield func(export.Group, error) bool) {
 		for i := range n {
-			id := fmt.Sprint("t", i)
-			g := export.Group{Gold: gold.Gold{ID: id, Items: []string{"i2"}}, Runs: []*trajectories.Trajectory{run(id, answer)}}
-			if !yield(g, nil) {
+			if !yield(group(run(fmt.Sprint("t", i), answer)), nil) {
 				return
 			}
 		}
