@@ -17,9 +17,10 @@ build: ## build bin/mars
 demo: build ## the main job from end to end, on a generated world: data, tasks, teacher, replay, export, results
 	./bin/mars demo --out demo --force
 
-test: ## all tests
+test: build ## all tests; those of the trainer where its Python environment is there
 	$(GO) vet ./...
 	$(GO) test -timeout $(TIMEOUT) ./...
+	@star/trainer/test.sh
 
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...

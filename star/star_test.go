@@ -138,7 +138,9 @@ func TestSeatedAloneItReplays(t *testing.T) {
 	run := func(m model.Model, record agents.Record) *trajectories.Trajectory {
 		o, err := orchestrator.New(orchestrator.Config{
 			Team: orchestrator.Team{Seats: []agents.Seat{star.Seat(names)}}, Source: source, Tools: toolbox(), Model: orchestrator.Model{Name: "m", Model: m},
-			Cast: func(_ agents.Seat, v tasks.View) (agents.Agent, error) { return star.Config{Roles: roles}.Agent(v), nil },
+			Cast: func(_ agents.Seat, v tasks.View) (agents.Agent, error) {
+				return star.Config{Roles: roles}.Agent(v), nil
+			},
 		})
 		if err != nil {
 			t.Fatal(err)

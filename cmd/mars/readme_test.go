@@ -15,7 +15,7 @@ var shell = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
 // notHere are words of blocks that the test leaves out: they build and test, or
 // serve until they are stopped.
-var notHere = regexp.MustCompile(`(?m)^(make|mars llm|mars env|mars mcp|mars serve|mars worker) `)
+var notHere = regexp.MustCompile(`(?m)^(make|mars llm|mars env|mars mcp|mars serve|mars worker|mars train) `)
 
 // TestReadme runs the commands of the README, block by block, where `make demo`
 // has left its source.

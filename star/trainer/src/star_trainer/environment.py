@@ -51,6 +51,12 @@ class Environment:
         connections = aiohttp.TCPConnector(limit=at_once)
         return aiohttp.ClientSession(connector=connections, timeout=aiohttp.ClientTimeout(sock_read=60))
 
+    def __enter__(self) -> Environment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self.run(self._http.close())
         self._loop.call_soon_threadsafe(self._loop.stop)

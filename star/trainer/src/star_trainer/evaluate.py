@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from star_trainer import sample, student
 from star_trainer.environment import Environment
@@ -23,7 +24,20 @@ def run(
     model, tokenizer = student.load(model_dir, "float32")
     model.eval()
     tokenizer.padding_side = "left"
-    environment = Environment(url)
+    with Environment(url) as environment:
+        return _answer(model, tokenizer, environment, out, batch, limit, distinct, max_tokens)
+
+
+def _answer(
+    model: Any,
+    tokenizer: Any,
+    environment: Environment,
+    out: Path,
+    batch: int,
+    limit: int | None,
+    distinct: bool,
+    max_tokens: int,
+) -> dict[str, float]:
     tasks = environment.tasks()[:limit]
     rollout = Rollout(environment, tokenizer, Limits(max_tokens), 0, permute=False)
     config = sample.generation(tokenizer, 0)
@@ -57,7 +71,6 @@ def run(
                     sums[name] += line[name]
                 sums["valid first five"] += line["valid_first_five"]
             print(f"{at + len(part)}/{len(tasks)} tasks, {time.monotonic() - began:.0f} s", file=sys.stderr)
-    environment.close()
     n = sums.pop("tasks")
     told = {"tasks": n, **{k: v / n for k, v in sums.items()}}
     print(json.dumps({"event": "evaluated", **told}), flush=True)

@@ -136,7 +136,21 @@ def run(job: Job) -> dict[str, Any]:
     tokenizer.padding_side = "left"
     permute = export.detail == "brief" if job.permute is None else job.permute
 
-    environment = Environment(job.env)
+    with Environment(job.env) as environment:
+        return _train(job, export, settings, changed, limits, model, tokenizer, permute, environment)
+
+
+def _train(
+    job: Job,
+    export: rows.Export,
+    settings: dict[str, Any],
+    changed: list[str],
+    limits: Limits,
+    model: Any,
+    tokenizer: Any,
+    permute: bool,
+    environment: Environment,
+) -> dict[str, Any]:
     served = {t["id"] for t in environment.tasks()}
     missing = [r["task_id"] for r in export.rows if r["task_id"] not in served]
     if missing:
@@ -182,7 +196,6 @@ def run(job: Job) -> dict[str, Any]:
     trainer.train(resume_from_checkpoint=True if job.resume else None)
     trainer.save_model(str(job.out))
     tokenizer.save_pretrained(str(job.out))
-    environment.close()
     log = [e for e in trainer.state.log_history if "reward" in e]
     facts = {
         "rows": {"used": len(export.rows), "files": {f["name"]: f["sha256"] for f in export.manifest["files"]}},
