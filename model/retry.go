@@ -6,17 +6,17 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go"
-	"github.com/failsafe-go/failsafe-go/retrypolicy"
 )
 
 // RetryConfig says how [Retry] tries again. The zero value works.
 type RetryConfig struct {
-	Attempts int           // calls in all; 0: 5
+	Attempts int           // calls in all, to whichever model; 0: 5
 	Base     time.Duration // the wait before the second call, doubled before each further one; 0: 1 s
 	Max      time.Duration // the longest wait, however long a provider asks for; 0: 60 s
-	Timeout  time.Duration // of one call; 0: none but the context's
+	Timeout  time.Duration // of one call, as [Timeout]; 0: none but the context's
+	// Fallbacks are models that are asked, in turn, where the one before them
+	// comes to no reply.
+	Fallbacks []Model
 	// Jitter returns a number in [0, 1) that spreads the waits of many callers;
 	// it is called concurrently. Nil: math/rand/v2.
 	Jitter func() float64
@@ -24,68 +24,113 @@ type RetryConfig struct {
 	OnRetry func(err error, wait time.Duration)
 }
 
-// Retry tries a call again when its failure is [Temporary]. It is the one owner
-// of retries: adapters make none.
+func (c RetryConfig) withDefaults() RetryConfig {
+	if c.Attempts == 0 {
+		c.Attempts = 5
+	}
+	if c.Base == 0 {
+		c.Base = time.Second
+	}
+	if c.Max == 0 {
+		c.Max = time.Minute
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.Float64
+	}
+	if c.OnRetry == nil {
+		c.OnRetry = func(error, time.Duration) {}
+	}
+	return c
+}
+
+// Retry tries a call again when its failure is [Temporary], and at another
+// model when the first comes to nothing. It is the one owner of retries:
+// adapters and the other wrappers make none, and however many models there are,
+// a call is made at most Attempts times.
+//
+//	m   ──429──wait──503──wait──503─┐
+//	fallback                        └──504──wait── a reply, Attempts: 5
 //
 // Before the nth retry it waits between half and all of Base·2^(n-1), or as
 // long as the provider asked (Retry-After) and a little more, never longer than
-// Max. A streaming caller gets a chunk with Reset before each retry. The reply
-// says how many calls were made; so does the error, if all of them failed.
+// Max. It goes on to the next model when it has made its share of the calls
+// (those that are left, evenly; the earlier models have the odd one), and at
+// once when the failure is not temporary, when the provider's [Breaker] is
+// open, or when it asks to wait longer than Max. [ErrBudget] and the end of the
+// context end the call.
+//
+// A streaming caller gets a chunk with Reset before each retry. The reply says
+// how many calls were made; so does the error, if all of them failed.
 func Retry(m Model, cfg RetryConfig) Model {
-	if cfg.Attempts == 0 {
-		cfg.Attempts = 5
+	cfg = cfg.withDefaults()
+	chain := make([]Model, 0, 1+len(cfg.Fallbacks))
+	for _, m := range append([]Model{m}, cfg.Fallbacks...) {
+		chain = append(chain, Timeout(m, cfg.Timeout))
 	}
-	if cfg.Base == 0 {
-		cfg.Base = time.Second
-	}
-	if cfg.Max == 0 {
-		cfg.Max = time.Minute
-	}
-	if cfg.Jitter == nil {
-		cfg.Jitter = rand.Float64
-	}
-	policy := retrypolicy.NewBuilder[Reply]().
-		HandleIf(func(_ Reply, err error) bool { return err != nil }).
-		AbortIf(func(_ Reply, err error) bool { return err != nil && !Temporary(err) }).
-		WithMaxAttempts(cfg.Attempts).
-		WithDelayFunc(func(e failsafe.ExecutionAttempt[Reply]) time.Duration {
-			return cfg.wait(e.Attempts(), e.LastError())
-		}).
-		OnRetryScheduled(func(e failsafe.ExecutionScheduledEvent[Reply]) {
-			if cfg.OnRetry != nil {
-				cfg.OnRetry(e.LastError(), e.Delay)
-			}
-		}).
-		ReturnLastFailure().
-		Build()
 	return Func(func(ctx context.Context, req Request) (Reply, error) {
-		attempts := 0
-		reply, err := failsafe.With(policy).WithContext(ctx).Get(func() (Reply, error) {
-			if attempts++; attempts > 1 && req.OnChunk != nil {
+		left := chain
+		share := cfg.share(0, left)
+		for n, here := 1, 1; ; n, here = n+1, here+1 {
+			if n > 1 && req.OnChunk != nil {
 				req.OnChunk(Chunk{Reset: true})
 			}
-			return cfg.call(ctx, m, req)
-		})
-		if err != nil && attempts > 1 {
-			err = fmt.Errorf("after %d attempts: %w", attempts, err)
+			reply, err := left[0].Generate(ctx, req)
+			if err == nil {
+				reply.Attempts = n
+				return reply, nil
+			}
+			move := len(left) > 1 && (here >= share || cfg.leaves(err))
+			if ctx.Err() != nil || errors.Is(err, ErrBudget) || n >= cfg.Attempts || (!move && !Temporary(err)) {
+				return Reply{Attempts: n}, after(n, err)
+			}
+			var wait time.Duration
+			if move {
+				left, here = left[1:], 0
+				share = cfg.share(n, left)
+			} else {
+				wait = cfg.wait(here, err)
+			}
+			cfg.OnRetry(err, wait)
+			if !sleep(ctx, wait) {
+				return Reply{Attempts: n}, after(n, fmt.Errorf("%w: %w", context.Cause(ctx), err))
+			}
 		}
-		reply.Attempts = attempts
-		return reply, err
 	})
 }
 
-// call makes one call within the time limit of one.
-func (c RetryConfig) call(ctx context.Context, m Model, req Request) (Reply, error) {
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &Error{Temporary: true, Err: fmt.Errorf("no reply within %s", c.Timeout)})
-		defer cancel()
+// share is how many calls the first of the models that are left may have, when
+// n are made.
+func (c RetryConfig) share(n int, left []Model) int {
+	return (c.Attempts - n + len(left) - 1) / len(left)
+}
+
+// leaves reports whether a failure sends a call to the next model at once.
+func (c RetryConfig) leaves(err error) bool {
+	var e *Error
+	return !Temporary(err) || errors.Is(err, ErrOpen) || (errors.As(err, &e) && e.RetryAfter > c.Max)
+}
+
+// after says how many calls had been made when the last failed.
+func after(n int, err error) error {
+	if n == 1 {
+		return err
 	}
-	reply, err := m.Generate(ctx, req)
-	if timeout := (*Error)(nil); err != nil && ctx.Err() != nil && errors.As(context.Cause(ctx), &timeout) {
-		return reply, timeout
+	return fmt.Errorf("after %d attempts: %w", n, err)
+}
+
+// sleep waits; false says that the context has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
 	}
-	return reply, err
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // wait returns how long to wait after the nth call failed with err.
@@ -98,5 +143,6 @@ func (c RetryConfig) wait(n int, err error) time.Duration {
 	for range n - 1 {
 		full = min(2*full, c.Max)
 	}
-	return min(full, c.Max)/2 + time.Duration(c.Jitter()*float64(full/2))
+	full = min(full, c.Max)
+	return full/2 + time.Duration(c.Jitter()*float64(full/2))
 }

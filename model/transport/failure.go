@@ -28,6 +28,7 @@ func (c *Client) refused(resp *http.Response) error {
 		Status:     resp.StatusCode,
 		RetryAfter: retryAfter(resp.Header, c.cfg.Clock),
 		Temporary:  temporary(resp.StatusCode),
+		Unbilled:   turnedAway(resp.StatusCode),
 	}
 	if to := resp.Header.Get("Location"); resp.StatusCode < 400 && to != "" {
 		return c.errorf(e, "status %d: the server redirects to %s: give that as the base URL", resp.StatusCode, to)
@@ -50,6 +51,19 @@ func temporary(status int) bool {
 	return status >= 500
 }
 
+// turnedAway reports whether a status says that a request was refused before
+// any work was done for it. After the others (a gateway's time-out, a crash) the
+// provider may have written the answer, and bill it.
+func turnedAway(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, 499, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return false
+	case http.StatusServiceUnavailable, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported, 529:
+		return true
+	}
+	return status < 500
+}
+
 // unexpected is the error of a 2xx response of another content type than the
 // one that was asked for.
 func (c *Client) unexpected(resp *http.Response, media, want string) error {
@@ -58,7 +72,7 @@ func (c *Client) unexpected(resp *http.Response, media, want string) error {
 		return err
 	}
 	if text, ok := complaint(body); ok {
-		return c.errorf(&model.Error{}, "status %d with an error in it: %s", resp.StatusCode, text)
+		return c.errorf(reported(body), "status %d with an error in it: %s", resp.StatusCode, text)
 	}
 	if want == "" {
 		want = "application/json"
@@ -99,6 +113,22 @@ func complaint(body []byte) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// reported is the error that a body carries under status 200. Gateways put the
+// status that they mean into its code.
+func reported(body []byte) *model.Error {
+	var b struct {
+		Error struct{ Code json.Number }
+	}
+	if json.Unmarshal(body, &b) != nil {
+		return &model.Error{}
+	}
+	code, _ := b.Error.Code.Int64()
+	if code < 400 || code > 599 {
+		return &model.Error{}
+	}
+	return &model.Error{Status: int(code), Temporary: temporary(int(code)), Unbilled: turnedAway(int(code))}
 }
 
 // describe tells a person what a body is that is not an error in JSON.

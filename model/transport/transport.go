@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,7 +32,8 @@ import (
 type Config struct {
 	Secrets []string          // cut out of every error
 	Limit   int64             // bytes of a response; 0: 32 MB
-	Base    http.RoundTripper // nil: as http.DefaultTransport, with more idle connections
+	Conns   int               // connections to one host at most, others wait; 0: 256
+	Base    http.RoundTripper // nil: as http.DefaultTransport, with Conns
 	Clock   func() time.Time  // for Retry-After given as a date; nil: time.Now
 }
 
@@ -46,9 +48,14 @@ func New(cfg Config) *Client {
 	if cfg.Limit == 0 {
 		cfg.Limit = 32 << 20
 	}
+	if cfg.Conns == 0 {
+		cfg.Conns = 256
+	}
 	if cfg.Base == nil {
 		base := http.DefaultTransport.(*http.Transport).Clone()
-		base.MaxIdleConnsPerHost = 256 // a batch keeps many calls to one host in flight
+		// A batch keeps many calls to one host in flight: each connection is
+		// kept, and there is an end to them.
+		base.MaxConnsPerHost, base.MaxIdleConnsPerHost, base.MaxIdleConns = cfg.Conns, cfg.Conns, 0
 		cfg.Base = base
 	}
 	if cfg.Clock == nil {
@@ -123,7 +130,7 @@ func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if text, ok := complaint(whole); ok {
-		return nil, c.errorf(&model.Error{}, "status 200 with an error in it: %s", text)
+		return nil, c.errorf(reported(whole), "status 200 with an error in it: %s", text)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(whole))
 	return resp, nil
@@ -162,5 +169,7 @@ func (c *Client) broken(ctx context.Context, err error) error {
 		err = wrapped.Err // the URL is for the adapter to name
 	}
 	temporary := model.Temporary(err) || errors.Is(err, io.EOF)
-	return &model.Error{Temporary: temporary, Err: errors.New(c.Redact("connection: " + strings.TrimSpace(err.Error())))}
+	var op *net.OpError
+	unsent := errors.As(err, &op) && op.Op == "dial"
+	return &model.Error{Temporary: temporary, Unbilled: unsent, Err: errors.New(c.Redact("connection: " + strings.TrimSpace(err.Error())))}
 }

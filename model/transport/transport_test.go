@@ -90,6 +90,7 @@ func TestWhatIsNotAnAnswerIsAnError(t *testing.T) {
 		{"redirect", "", answer(301, "Location", "https://example.org/v1", ``), "redirects to https://example.org/v1", 301, false, 0},
 		{"terminal escapes", "", answer(500, "", "", "\x1b[31mred\x07"), "status 500: [31mred", 500, true, 0},
 		{"error with status 200", "", answer(200, "", "", `{"error":{"message":"no capacity"}}`), "status 200 with an error in it: no capacity", 0, false, 0},
+		{"rate limit with status 200", "", answer(200, "", "", `{"error":{"message":"slow down","code":429}}`), "status 200 with an error in it: slow down", 429, true, 0},
 		{"HTML with status 200", "", answer(200, "Content-Type", "text/html; charset=utf-8", "<!DOCTYPE html><p>hi"), `content type "text/html", want application/json: a page of HTML`, 0, false, 0},
 		{"JSON where a stream is wanted", "text/event-stream", answer(200, "", "", `{"id":1}`), "want text/event-stream", 0, false, 0},
 		{"error where a stream is wanted", "text/event-stream", answer(200, "", "", `{"error":"busy"}`), "with an error in it: busy", 0, false, 0},
@@ -168,5 +169,29 @@ func TestTheContextEndsACall(t *testing.T) {
 	cancel(cause)
 	if _, err := io.ReadAll(resp.Body); !errors.Is(err, cause) {
 		t.Errorf("error %v, want %v", err, cause)
+	}
+}
+
+// TestWhatIsCertainNotToBeBilled: only what never arrived or was turned away.
+func TestWhatIsCertainNotToBeBilled(t *testing.T) {
+	for status, want := range map[int]bool{
+		400: true, 401: true, 404: true, 408: false, 429: true, 499: false,
+		500: false, 501: true, 502: false, 503: true, 504: false, 529: true,
+	} {
+		if _, err := get(t, "", answer(status, "", "", `{}`)); model.Unbilled(err) != want {
+			t.Errorf("status %d: unbilled %v, want %v", status, !want, want)
+		}
+	}
+	for name, h := range map[string]http.HandlerFunc{
+		"cut": cut, "error with status 200": answer(200, "", "", `{"error":"x"}`), "HTML": answer(200, "Content-Type", "text/html", "x"),
+	} {
+		if _, err := get(t, "", h); model.Unbilled(err) {
+			t.Errorf("%s: taken for free", name)
+		}
+	}
+	client := transport.New(transport.Config{})
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:1/", nil)
+	if _, err := client.Do(req); !model.Unbilled(err) || !model.Temporary(err) {
+		t.Errorf("nobody listens: %v", err)
 	}
 }

@@ -1,0 +1,27 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Timeout gives each call at most that long; 0 is without end. A call that is
+// cut off is [Temporary], and may be billed. It belongs next to the adapter:
+// around a [Limiter] it would count the time that a call waits for its turn.
+func Timeout(m Model, limit time.Duration) Model {
+	if limit <= 0 {
+		return m
+	}
+	return Func(func(ctx context.Context, req Request) (Reply, error) {
+		late := &Error{Temporary: true, Err: fmt.Errorf("no reply within %s", limit)}
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
+		defer cancel()
+		reply, err := m.Generate(ctx, req)
+		if ours := (*Error)(nil); err != nil && ctx.Err() != nil && errors.As(context.Cause(ctx), &ours) && ours == late {
+			return Reply{}, late
+		}
+		return reply, err
+	})
+}
