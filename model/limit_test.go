@@ -205,6 +205,7 @@ func TestLimitIsFirstComeFirstServed(t *testing.T) {
 				time.AfterFunc(1500*time.Millisecond, func() { cancel(errors.New("enough")) })
 			}
 			wg.Go(func() {
+				defer cancel(nil)
 				_, err := m.Generate(ctx, model.Request{Stop: fmt.Sprint(i)})
 				if (err != nil) != (i == 3) || (i == 3 && !model.Unbilled(err)) {
 					t.Errorf("call %d: %v", i, err)
