@@ -12,10 +12,11 @@ import (
 // LimitConfig says what a [Limiter] lets through. The zero value only adapts
 // the number of calls at once.
 type LimitConfig struct {
-	Requests    int     // started in any 60 seconds, at most; 0: any number
-	Tokens      int     // in and out, of calls started in any 60 seconds; 0: any number
-	Concurrency int     // calls at once, at most; 0: 256
-	Slow        float64 // calls that take so many times the usual are a sign of overload; 0: 4
+	Requests    int              // started in any 60 seconds, at most; 0: any number
+	Tokens      int              // in and out, of calls started in any 60 seconds; 0: any number
+	Concurrency int              // calls at once, at most; 0: 256
+	Slow        float64          // calls that take so many times the usual are a sign of overload; 0: 4
+	Clock       func() time.Time // nil: time.Now
 }
 
 // Limiter keeps calls to one model of one provider within its rate, and finds
@@ -66,6 +67,7 @@ const (
 	minute   = time.Minute
 	fall     = 0.7
 	maxPause = time.Minute
+	forever  = time.Duration(-1)
 )
 
 // NewLimiter returns a limiter.
@@ -75,6 +77,9 @@ func NewLimiter(cfg LimitConfig) *Limiter {
 	}
 	if cfg.Slow == 0 {
 		cfg.Slow = 4
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	return &Limiter{cfg: cfg, limit: float64(cfg.Concurrency)}
 }
@@ -122,16 +127,16 @@ func (l *Limiter) acquire(ctx context.Context, tokens int) (*start, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		var until time.Time // zero: until woken
+		wait := forever
 		if l.queue[0] == w {
-			now := time.Now()
+			now := l.cfg.Clock()
 			var ok bool
-			if until, ok = l.admits(now, tokens); ok {
+			if wait, ok = l.admits(now, tokens); ok {
 				return l.start(now, tokens), nil
 			}
 		}
 		l.mu.Unlock()
-		await(ctx, w.wake, until)
+		await(ctx, w.wake, wait)
 		l.mu.Lock()
 	}
 }
@@ -147,9 +152,9 @@ func (l *Limiter) start(now time.Time, tokens int) *start {
 	return s
 }
 
-// admits reports whether a call may start, and if not, at what time it may be
-// asked again; zero is when another call ends.
-func (l *Limiter) admits(now time.Time, tokens int) (time.Time, bool) {
+// admits reports whether a call may start, and if not, how long it is until
+// it may be asked again.
+func (l *Limiter) admits(now time.Time, tokens int) (time.Duration, bool) {
 	for len(l.started) > 0 && !now.Before(l.started[0].at.Add(minute)) {
 		l.started[0].gone = true
 		l.tokens -= l.started[0].tokens
@@ -157,21 +162,21 @@ func (l *Limiter) admits(now time.Time, tokens int) (time.Time, bool) {
 	}
 	switch {
 	case l.inFlight >= max(1, int(l.limit)):
-		return time.Time{}, false
+		return forever, false // until another one ends
 	case now.Before(l.paused):
-		return l.paused, false
+		return l.paused.Sub(now), false
 	case l.cfg.Requests > 0 && len(l.started) >= l.cfg.Requests,
 		l.cfg.Tokens > 0 && len(l.started) > 0 && l.tokens+tokens > l.cfg.Tokens:
-		return l.started[0].at.Add(minute), false
+		return l.started[0].at.Add(minute).Sub(now), false
 	}
-	return time.Time{}, true
+	return 0, true
 }
 
-// await waits until the channel is sent to, the time comes or the context ends.
-func await(ctx context.Context, wake <-chan struct{}, until time.Time) {
+// await waits until the channel is sent to, the time is over or the context ends.
+func await(ctx context.Context, wake <-chan struct{}, wait time.Duration) {
 	var due <-chan time.Time
-	if !until.IsZero() {
-		t := time.NewTimer(time.Until(until))
+	if wait != forever {
+		t := time.NewTimer(wait)
 		defer t.Stop()
 		due = t.C
 	}
@@ -207,7 +212,7 @@ func (l *Limiter) release(s *start, reply Reply, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.wake()
-	now := time.Now()
+	now := l.cfg.Clock()
 	busy := l.inFlight+1 > int(l.limit)
 	l.inFlight--
 	switch {
@@ -242,7 +247,7 @@ func (l *Limiter) slower(began time.Time) {
 		return
 	}
 	l.limit = max(1, l.limit*fall)
-	l.fell = time.Now()
+	l.fell = l.cfg.Clock()
 	l.falls++
 	l.pace.calls, l.pace.total = 0, 0
 }
