@@ -138,9 +138,6 @@ func analysis(s *schema, messages []model.Message, text string) (phase.Analysis,
 		}
 		a.Claims = append(a.Claims, r.Evidence[:min(len(r.Evidence), maxSentences)]...)
 	}
-	if past, ok := distant(text); ok {
-		a.Claims = append(a.Claims, past)
-	}
 	a.Claims = a.Claims[:min(len(a.Claims), maxClaims)]
 	switch {
 	case results == 0:
@@ -184,14 +181,4 @@ func tool(messages []model.Message, m model.Message) string {
 		}
 	}
 	return "a tool"
-}
-
-// distant returns the line of a question that summarises a long history.
-func distant(text string) (string, bool) {
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "Summary of the ") {
-			return strings.TrimSpace(line), true
-		}
-	}
-	return "", false
 }

@@ -149,7 +149,7 @@ func TestAnalysisSaysWhatTheToolsShowed(t *testing.T) {
 	a := answer[phase.Analysis](t, builtin.New(builtin.Config{}), analysed("historical", task+"Summary of the 200 before: much Drama.\n", results...))
 	want := phase.Analysis{Role: "historical",
 		Summary: "item_cf puts c03, c01 first. user_cf gave no result.",
-		Claims:  []string{sentence, "Summary of the 200 before: much Drama."}}
+		Claims:  []string{sentence}}
 	if !reflect.DeepEqual(a, want) {
 		t.Errorf("analysis %+v\nwant %+v", a, want)
 	}

@@ -185,4 +185,3 @@ func schemaOf(raw json.RawMessage) (*schema, error) {
 	err := json.Unmarshal(raw, &s)
 	return &s, err
 }
-
