@@ -1,3 +1,5 @@
+//go:build linux
+
 package eval_test
 
 import (
@@ -12,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mars-rec/mars/eval"
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/graph/rank"
@@ -19,10 +23,10 @@ import (
 )
 
 // TestSpeed measures what docs/performance.md tells: all controls on so many
-// tasks of a large graph.
+// tasks of a large graph; with MARS_EACH=1 also each by itself.
 //
 //	mars graph bench --size 20M --dir DIR
-//	MARS_MEASURE=DIR MARS_TASKS=100000 go test -timeout 2h -v -run TestSpeed ./eval
+//	MARS_MEASURE=DIR MARS_TASKS=100000 MARS_NEGATIVES=popular go test -timeout 2h -v -run TestSpeed ./eval
 func TestSpeed(t *testing.T) {
 	dir := os.Getenv("MARS_MEASURE")
 	if dir == "" {
@@ -37,12 +41,12 @@ func TestSpeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	start := time.Now()
+	start, used := time.Now(), processor(t)
 	lap := func(what string) {
-		t.Logf("%-24s %7.1f s, peak %s", what, time.Since(start).Seconds(), peak())
-		start = time.Now()
+		t.Logf("%-24s %7.1f s, %7.1f CPU-s, peak %s", what, time.Since(start).Seconds(), processor(t)-used, peak())
+		start, used = time.Now(), processor(t)
 	}
-	set, err := gold.LeaveLastOut("powerlaw", g, gold.Config{Negatives: gold.Popular, Limit: n})
+	set, err := gold.LeaveLastOut("powerlaw", g, gold.Config{Negatives: gold.Negatives(os.Getenv("MARS_NEGATIVES")), Limit: n})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +92,16 @@ func controls(g *graph.Graph) iter.Seq[eval.System] {
 			return rank.TrainIALS(ctx, cut, rank.IALSConfig{})
 		}))
 	}
+}
+
+// processor returns the processor time that the process has used, in seconds.
+func processor(t *testing.T) float64 {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
 // peak is the most memory that the process has had, the mapped graph included.

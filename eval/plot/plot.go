@@ -58,14 +58,23 @@ func (f Figure) write(w io.Writer, c interface {
 
 // The colours: dark enough for paper, and apart for all kinds of sight (after
 // Okabe and Ito 2008).
-var (
-	ink    = color.NRGBA{0x22, 0x26, 0x2b, 0xff}
-	soft   = color.NRGBA{0x6b, 0x72, 0x80, 0xff}
-	rule   = color.NRGBA{0xe5, 0xe7, 0xeb, 0xff}
-	grey   = color.NRGBA{0x9c, 0xa3, 0xaf, 0xff}
-	accent = color.NRGBA{0x00, 0x5f, 0x9e, 0xff}
-	white  = color.NRGBA{0xff, 0xff, 0xff, 0xff}
+const (
+	ink     rgb = 0x22262b
+	soft    rgb = 0x6b7280
+	rule    rgb = 0xe5e7eb
+	grey    rgb = 0x9ca3af
+	missing rgb = 0xd1d5db
+	accent  rgb = 0x005f9e
+	white   rgb = 0xffffff
 )
+
+// rgb is a colour as it is written on the web.
+type rgb uint32
+
+// RGBA implements [color.Color].
+func (c rgb) RGBA() (r, g, b, a uint32) {
+	return color.NRGBA{uint8(c >> 16), uint8(c >> 8), uint8(c), 0xff}.RGBA()
+}
 
 // pen draws on a canvas in points from the upper left corner.
 type pen struct {

@@ -2,7 +2,6 @@ package plot
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 )
 
@@ -72,21 +71,23 @@ type RankPanel struct {
 }
 
 // blues returns n colours from dark to light; the last is grey.
-func blues(n int) []color.NRGBA {
-	dark, light := color.NRGBA{0x08, 0x45, 0x7e, 0xff}, color.NRGBA{0xd6, 0xe6, 0xf4, 0xff}
-	list := make([]color.NRGBA, n)
+func blues(n int) []rgb {
+	const dark, light rgb = 0x08457e, 0xd6e6f4
+	list := make([]rgb, n)
 	for k := range list {
 		t := float64(k) / float64(max(1, n-2))
-		mix := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + t*(float64(b)-float64(a)))) }
-		list[k] = color.NRGBA{mix(dark.R, light.R), mix(dark.G, light.G), mix(dark.B, light.B), 0xff}
+		for shift := 0; shift < 24; shift += 8 {
+			a, b := float64(dark>>shift&0xff), float64(light>>shift&0xff)
+			list[k] |= rgb(math.Round(a+t*(b-a))) & 0xff << shift
+		}
 	}
-	list[n-1] = color.NRGBA{0xd1, 0xd5, 0xdb, 0xff}
+	list[n-1] = missing
 	return list
 }
 
 // onto is the colour of a text on another.
-func onto(c color.NRGBA) color.NRGBA {
-	if 299*int(c.R)+587*int(c.G)+114*int(c.B) < 140_000 {
+func onto(c rgb) rgb {
+	if 299*(c>>16)+587*(c>>8&0xff)+114*(c&0xff) < 140_000 {
 		return white
 	}
 	return ink
