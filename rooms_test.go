@@ -23,6 +23,7 @@ var rooms = map[string]room{
 	"message":             {may: []string{"message/rawjson"}},
 	"message/rawjson":     {},
 	"message/membus":      {may: []string{"message."}},
+	"message/natsbus":     {may: []string{"message."}, never: []string{"model", "agents"}},
 	"message/messagetest": {may: []string{"message."}},
 	"message/phase":       {may: []string{"message.", "message/rawjson"}},
 

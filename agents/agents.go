@@ -9,12 +9,13 @@
 //	Generate  the model's reply (a fact)        1.2.3  reply
 //	Call      a tool's result (a fact)          1.2.4  result
 //	Ask       questions to other agents, all at once; their answers
+//	          (a fact where the agent is in another process)
 //	Note      any other body, for the record
 //
 // # Facts
 //
-// What comes from outside (a model's reply, a tool's result) passes one
-// function, Turn.step: if the run's [Record] holds the ID with the digest of
+// What comes from outside (a model's reply, a tool's result, the answer of an
+// agent in another process) passes one function, Turn.fact: if the run's [Record] holds the ID with the digest of
 // the same request, that is the answer; otherwise it is fetched, then logged.
 // Recording, replay, resuming after a crash and forking are all this one seam,
 // and an agent cannot tell them apart.

@@ -27,6 +27,11 @@ type Config struct {
 	Name     string         // the model's name as the user gave it; part of a request's digest
 	Sampling model.Sampling // for requests that set none of their own
 	Tools    tools.Set
+
+	// Outside has the addresses of agents in other processes and the bus that
+	// reaches each: what they answer is a fact. Where a record is to know all
+	// answers, as in a replay, the bus may be nil.
+	Outside map[message.Address]message.Bus
 }
 
 // Turn is one agent answering one message. It is not safe for concurrent use:
@@ -192,6 +197,9 @@ func (t *Turn) ask(ctx context.Context, q message.Envelope) (message.Envelope, e
 	if err := t.append(ctx, q); err != nil {
 		return message.Envelope{}, err
 	}
+	if bus, ok := t.cfg.Outside[q.To]; ok {
+		return t.askOutside(ctx, bus, q)
+	}
 	a, err := t.cfg.Bus.Request(ctx, q)
 	if err != nil {
 		return message.Envelope{}, err
@@ -210,10 +218,15 @@ func (t *Turn) Answer(b message.Body) (message.Envelope, error) {
 	return e, err
 }
 
-// step is the one seam to the outside: the fact at id from the record if it is
-// there, from do if not; in either case it is in the log when step returns.
+// step is the fact at id, which is then what the agent has read last.
 func (t *Turn) step(ctx context.Context, id message.ID, digest string, do func(*message.Envelope) (message.Body, error), refs []message.ID) (message.Envelope, error) {
 	t.read = []message.ID{id}
+	return t.fact(ctx, id, digest, do, refs)
+}
+
+// fact is the one seam to the outside: the fact at id from the record if it is
+// there, from do if not; in either case it is in the log when fact returns.
+func (t *Turn) fact(ctx context.Context, id message.ID, digest string, do func(*message.Envelope) (message.Body, error), refs []message.ID) (message.Envelope, error) {
 	if t.cfg.Record != nil {
 		e, ok, err := t.cfg.Record.Recall(id, digest)
 		if err != nil {

@@ -61,8 +61,13 @@ type Config struct {
 	Seed     int64          // each run's requests carry a seed made of it and the run's id
 	Sampling model.Sampling // of every request; its Seed is set from Seed
 
-	Bus   func() message.Bus // nil: in process
-	Clock func() time.Time   // nil: time.Now; only Meta depends on it
+	Bus func() message.Bus // nil: in process
+	// Outside has the seats whose agents are in other processes and the bus
+	// that reaches each; Cast makes none of them. A nil bus is for runs whose
+	// record knows their answers.
+	Outside map[message.Address]message.Bus
+
+	Clock func() time.Time // nil: time.Now; only Meta depends on it
 }
 
 // Orchestrator runs one team. It is safe for concurrent use.
@@ -82,6 +87,9 @@ func New(cfg Config) (*Orchestrator, error) {
 		return nil, errors.New("orchestrator: Source and Cast are required")
 	}
 	for _, s := range cfg.Team.Seats {
+		if _, ok := cfg.Outside[s.Name]; ok {
+			continue
+		}
 		if _, ok := cfg.Models[s.Model]; s.Model != "" && !ok {
 			return nil, fmt.Errorf("orchestrator: %s speaks with the model %q, which is not there", s.Name, s.Model)
 		}
@@ -163,13 +171,16 @@ func (o *Orchestrator) seat(ctx context.Context, run string, task tasks.Task, lo
 		return nil, err
 	}
 	bus := o.cfg.Bus()
-	base := agents.Config{Bus: bus, Log: log, Clock: o.cfg.Clock, Record: record, Sampling: o.cfg.Sampling}
+	base := agents.Config{Bus: bus, Log: log, Clock: o.cfg.Clock, Record: record, Sampling: o.cfg.Sampling, Outside: o.cfg.Outside}
 	seed := runSeed(o.cfg.Seed, run)
 	base.Sampling.Seed = &seed
 	if err := agents.Serve(ctx, TeamAddress, conductor{o.cfg.Team}, base); err != nil {
 		return nil, err
 	}
 	for _, s := range o.cfg.Team.Seats {
+		if _, ok := o.cfg.Outside[s.Name]; ok {
+			continue
+		}
 		agent, err := o.cfg.Cast(s, view)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)

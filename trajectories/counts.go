@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tools"
 )
 
@@ -26,7 +27,7 @@ func Count(log []message.Envelope) Counts {
 		case !e.Fact():
 		case e.Kind == (tools.Result{}).Kind():
 			c.Tools++
-		default:
+		case e.Kind == (model.Output{}).Kind():
 			c.Calls++
 			if e.Meta.Model != "" {
 				models[e.Meta.Model] = true
