@@ -29,6 +29,8 @@ var rooms = map[string]room{
 
 	"model":               {may: []string{"message.", "message/rawjson"}, never: []string{"tools", "agents", "tasks"}},
 	"model/transport":     {may: []string{"model."}, never: []string{"tools", "agents", "tasks"}},
+	"model/budget":        {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+	"model/cache":         {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 	"model/openai":        {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/langchain":     {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/builtin":       {may: []string{"model.", "message.", "message/phase", "graph/rank"}, never: []string{"tools", "agents", "tasks"}},

@@ -89,6 +89,7 @@ func (t *Turn) Generate(ctx context.Context, req model.Request) (model.Output, e
 	if req.Sampling == (model.Sampling{}) {
 		req.Sampling = t.cfg.Sampling
 	}
+	req.Caller = string(t.Self)
 	refs := make([]message.ID, 0, len(req.Messages))
 	for _, m := range req.Messages {
 		refs = append(refs, m.Ref)

@@ -4,9 +4,16 @@
 // A Model is immutable. Tools and the shape of the answer travel in the
 // request, so one Model serves every agent of a team at once. Adapters live in
 // sub-packages (openai, langchain, builtin); what every model needs around it
-// (retries, caching) is a wrapper from Model to Model, usable alone:
+// is a wrapper from Model to Model, usable alone: [Retry] with fallbacks,
+// [Limiter], [Breaker], [Timeout] here, and the packages cache and budget. All of
+// them, in the order that makes sense:
 //
-//	Retry( openai.Model )
+//	                ┌─> cache ─> budget ─> limit ─> breaker ─> timeout ─> adapter
+//	record ─> retry ┤
+//	                └─> cache ─> budget ─> limit ─> ...      (a fallback)
+//
+// A record of a run is outermost: what is replayed costs nothing. Each attempt
+// is looked up, paid and counted for itself, under the model that is asked.
 //
 // # What is canonical
 //
@@ -95,6 +102,11 @@ type Request struct {
 	// as it comes. A retry starts again with a chunk whose Reset is set. Only
 	// the whole reply counts.
 	OnChunk func(Chunk) `json:"-"`
+	// Who asks, for accounts: an agent's address. It reaches no model.
+	Caller string `json:"-"`
+	// Sample tells several draws of one request apart, for caches. It reaches
+	// no model.
+	Sample int `json:"-"`
 }
 
 // Chunk is a piece of a reply as it streams.

@@ -1,0 +1,173 @@
+package budget
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/mars-rec/mars/internal/atomicfile"
+	"github.com/mars-rec/mars/message"
+)
+
+// Journal keeps an account in a file, so that a budget holds over restarts: a
+// header, the sums so far, and since then a line before each call and one after.
+//
+//	{"spend":1,"currency":"USD"}
+//	{"sum":{"role":"ranker","model":"openai:m","calls":7, ...}}
+//	{"call":1,"role":"ranker","model":"openai:m","tokens":9000,"most":0.04}
+//	{"done":1,"role":"ranker","model":"openai:m","charge":{...}}
+//
+// A call without its second line (the program was killed) counts with the most
+// that it can have cost. Lines are handed to the system at once and reach the
+// disk at its leisure: an account survives the death of the program; of a power
+// failure it may miss the last seconds. One process writes a journal at a time;
+// beside a run store, the store's lock sees to that.
+type Journal struct {
+	path string
+
+	mu       sync.Mutex
+	file     *os.File
+	open     account // as it was when the file was opened
+	currency string
+	err      error // the first failure to write; nothing is written after it
+}
+
+const journalVersion = 1
+
+// entry is a line of the file.
+type entry struct {
+	Spend    int     `json:"spend,omitempty"`
+	Currency string  `json:"currency,omitempty"`
+	Sum      *Row    `json:"sum,omitempty"`
+	Call     int64   `json:"call,omitempty"`
+	Done     int64   `json:"done,omitempty"`
+	Role     string  `json:"role,omitempty"`
+	Model    string  `json:"model,omitempty"`
+	Tokens   int64   `json:"tokens,omitempty"`
+	Most     Amount  `json:"most,omitempty"`
+	Priced   bool    `json:"priced,omitempty"`
+	Charge   *Charge `json:"charge,omitempty"`
+}
+
+// OpenJournal opens the file, or makes it. Prices says in which currency it
+// goes on, and prices calls that were made before their price was known; an
+// account in another currency is an error.
+func OpenJournal(path string, prices Prices) (*Journal, error) {
+	j := &Journal{path: path, open: account{}}
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = j.read(b)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("spend journal %s: %w", path, err)
+	}
+	if j.currency != "" && prices.Currency != "" && j.currency != prices.Currency {
+		return nil, fmt.Errorf("spend journal %s is in %s, the prices are in %s", path, j.currency, prices.Currency)
+	}
+	if prices.Currency != "" {
+		j.currency = prices.Currency
+	}
+	j.open = j.open.priced(prices)
+	if err := atomicfile.Write(path, j.write); err != nil {
+		return nil, fmt.Errorf("spend journal: %w", err)
+	}
+	if j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+		return nil, fmt.Errorf("spend journal: %w", err)
+	}
+	return j, nil
+}
+
+// read takes in a file. Its last line may be cut: then what it was to announce
+// did not happen, or is counted with the most it can have cost.
+func (j *Journal) read(b []byte) error {
+	whole := b[:bytes.LastIndexByte(b, '\n')+1]
+	calls := map[int64]entry{}
+	n := 0
+	for l := range bytes.Lines(whole) {
+		n++
+		var e entry
+		dec := json.NewDecoder(bytes.NewReader(l))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&e); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		_, unknown := calls[e.Call]
+		called, ok := calls[e.Done]
+		switch {
+		case (n == 1) != (e.Spend != 0), n == 1 && e.Spend != journalVersion:
+			return fmt.Errorf("line %d: not a journal of version %d", n, journalVersion)
+		case n == 1:
+			j.currency = e.Currency
+		case e.Sum != nil:
+			j.open.add(line{e.Sum.Caller, e.Sum.Model}, e.Sum.Charge)
+		case e.Call > 0 && !unknown:
+			calls[e.Call] = e
+		case e.Done > 0 && e.Charge != nil && (!ok || (called.Role == e.Role && called.Model == e.Model)):
+			delete(calls, e.Done)
+			j.open.add(line{e.Role, e.Model}, *e.Charge)
+		default:
+			return fmt.Errorf("line %d: %s", n, bytes.TrimSpace(l))
+		}
+	}
+	for _, e := range calls {
+		j.open.add(line{e.Role, e.Model}, Charge{Calls: 1, Unknown: 1, UnknownTokens: e.Tokens, Cost: e.Most, Priced: e.Priced})
+	}
+	return nil
+}
+
+// write writes the sums.
+func (j *Journal) write(w io.Writer) error {
+	lines := []entry{{Spend: journalVersion, Currency: j.currency}}
+	for _, row := range j.open.statement(Config{}).By {
+		lines = append(lines, entry{Sum: &row})
+	}
+	for _, e := range lines {
+		b, err := message.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(append(b, '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) reserve(call int64, model, caller string, most hold, priced bool) error {
+	return j.append(entry{Call: call, Role: caller, Model: model, Tokens: most.tokens, Most: most.cost, Priced: priced})
+}
+
+func (j *Journal) settle(call int64, model, caller string, c Charge) {
+	_ = j.append(entry{Done: call, Role: caller, Model: model, Charge: &c}) // kept in j.err
+}
+
+func (j *Journal) append(e entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return j.err
+	}
+	b, err := message.Marshal(e)
+	if err == nil {
+		_, err = j.file.Write(append(b, '\n'))
+	}
+	if err != nil {
+		j.err = fmt.Errorf("spend journal: %w", err)
+	}
+	return j.err
+}
+
+// Close waits for the disk and closes the file. It returns the first failure
+// there was.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	err := errors.Join(j.err, j.file.Sync(), j.file.Close())
+	j.err = errors.Join(err, fmt.Errorf("spend journal %s: %w", j.path, fs.ErrClosed))
+	return err
+}
