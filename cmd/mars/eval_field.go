@@ -280,7 +280,7 @@ func (f *field) add(a *app, s source, run recorded, systems int, e evaluation) e
 	f.systems = append(f.systems, system)
 	for _, set := range f.sets {
 		if slices.Contains(system.Sets, set.Name) {
-			f.runs = append(f.runs, evalRun{Store: s.at, Model: run.setup.Model, System: name, Set: set.Name, Unanswered: run.unanswered(set)})
+			f.runs = append(f.runs, evalRun{Store: s.at, Model: run.setup.Model, System: name, Set: set.Name, Unanswered: run.unanswered(set), Further: run.further})
 		}
 	}
 	return nil

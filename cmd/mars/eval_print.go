@@ -17,6 +17,11 @@ func writeEval(w io.Writer, r evalReport) {
 			fmt.Fprintf(w, "%s has no ranking for %s of them: they are misses\n", run.Store, thousands(int64(run.Unanswered)))
 		}
 	}
+	for _, run := range r.Runs {
+		if run.Further > 0 {
+			fmt.Fprintf(w, "%s has %s further runs of its tasks: the first of each task is measured\n", run.Store, thousands(int64(run.Further)))
+		}
+	}
 	undecided := false
 	for _, g := range r.Groups {
 		for _, t := range g.Tables {

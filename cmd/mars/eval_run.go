@@ -21,6 +21,9 @@ type evalRun struct {
 	System     string `json:"system"`
 	Set        string `json:"set"`
 	Unanswered int    `json:"unanswered"` // cases without a ranking: misses
+	// Further counts runs of tasks that the store has an earlier run of: the first
+	// of each task is measured.
+	Further int `json:"further,omitempty"`
 }
 
 // recorded is what a run store says of its tasks.
@@ -29,7 +32,8 @@ type recorded struct {
 	setup   setup
 	data    string // the data set's fingerprint
 	tasks   []tasks.Task
-	answers map[string]eval.Answer // of the runs that are done, by task
+	answers map[string]eval.Answer // of the first run of each task, if it is done
+	further int                    // runs of tasks that have an earlier one
 }
 
 // of reports whether the runs are of a set's tasks: they have some in common,
@@ -81,9 +85,13 @@ func readRun(ctx context.Context, path string, prices prices) (recorded, error) 
 			return r, storeError(err)
 		}
 		id := t.Run.Task.ID
-		if seen[id] {
+		if seen[id] && st.Manifest().Origin != nil { // forks of one run: none of them is the first
 			return r, hinted(fmt.Errorf("%s has several runs of the task %s, and one ranking for each task is measured", path, id),
 				"mars score gives each run its score")
+		}
+		if seen[id] {
+			r.further++
+			continue
 		}
 		seen[id] = true
 		r.tasks = append(r.tasks, t.Run.Task)
