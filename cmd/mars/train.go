@@ -33,6 +33,7 @@ type trainFlags struct {
 	engine    string
 	processes int
 	env       string
+	distinct  bool
 	world     worldFlags
 }
 
@@ -81,7 +82,7 @@ after its step and saves; --resume goes on. docs/student.md has the whole way.`)
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(trainPrepareCommand(a), trainSFTCommand(a), trainGRPOCommand(a), trainAllCommand(a))
+	c.AddCommand(trainPrepareCommand(a), trainSFTCommand(a), trainGRPOCommand(a), trainAllCommand(a), trainServeCommand(a), trainEvaluateCommand(a))
 	return c
 }
 
@@ -263,6 +264,7 @@ data set, the tasks and the gold, told as much as the rows are.`),
 			return a.trainStages(c.Context(), f, stage{"grpo", args[0], f.out})
 		},
 	}
+	c.Flags().BoolVar(&f.distinct, "distinct", false, "never sample a label twice in a ranking; for students made from nothing")
 	f.add(c)
 	f.addWorld(c)
 	return c

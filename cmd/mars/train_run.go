@@ -65,7 +65,7 @@ func (a *app) trainStages(ctx context.Context, f trainFlags, stages ...stage) (e
 			fmt.Fprintf(w, "%s: %s steps, %s\n", t.Out, thousands(int64(t.Steps)), toldNumbers(t.Last))
 		}
 	})
-	a.next("vllm serve %s --enable-auto-tool-choice --tool-call-parser hermes, or star-trainer serve; then mars synth --student", f.model)
+	a.next("mars train serve %s, or vllm serve %[1]s --enable-auto-tool-choice --tool-call-parser hermes; then mars synth --student", f.model)
 	return err
 }
 
@@ -86,7 +86,9 @@ func (a *app) trainStage(ctx context.Context, f trainFlags, s stage, python, sou
 			}
 			defer func() { err = errors.Join(err, end()) }()
 		}
-		args = append(args, "--env", url)
+		if args = append(args, "--env", url); f.distinct {
+			args = append(args, "--distinct")
+		}
 	}
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
 		return t, err

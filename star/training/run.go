@@ -1,6 +1,7 @@
 package training
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +16,7 @@ import (
 // Event is a line that the trainer prints: what kind of line it is, how far
 // training has come, and any numbers.
 type Event struct {
-	Event   string  `json:"event"` // data, begin, step, end, evaluated
+	Event   string  `json:"event"` // data, begin, step, end, evaluated, serving
 	Stage   string  `json:"stage"` // sft or grpo
 	Seconds float64 `json:"seconds"`
 	Step    int     `json:"step"`
@@ -23,14 +24,15 @@ type Event struct {
 	Stopped bool    `json:"stopped"`
 	// Numbers are the other fields that are numbers: loss, reward, kl, ...
 	Numbers map[string]float64 `json:"-"`
+	Text    map[string]string  `json:"-"` // the other fields that are words
 	// Changed are settings that were changed to fit the machine, with the reason.
-	Changed []string `json:"changed"`
-	Raw     []byte   `json:"-"`
+	Changed []string        `json:"changed"`
+	Raw     json.RawMessage `json:"-"`
 }
 
 // ParseEvent reads a line of the trainer; one that is no event is an error.
 func ParseEvent(line []byte) (Event, error) {
-	e := Event{Numbers: map[string]float64{}, Raw: line}
+	e := Event{Numbers: map[string]float64{}, Text: map[string]string{}, Raw: bytes.Clone(line)}
 	if err := json.Unmarshal(line, &e); err != nil {
 		return e, err
 	}
@@ -42,8 +44,11 @@ func ParseEvent(line []byte) (Event, error) {
 		return e, err
 	}
 	for name, v := range all {
-		if f, ok := v.(float64); ok {
-			e.Numbers[name] = f
+		switch v := v.(type) {
+		case float64:
+			e.Numbers[name] = v
+		case string:
+			e.Text[name] = v
 		}
 	}
 	return e, nil

@@ -67,6 +67,21 @@ def test_it_goes_on_from_a_checkpoint(trained, world):
     assert [m["step"] for m in metrics(out) if "loss" in m][-2:] == [7, 8]
 
 
+def test_lora_trains_an_adapter_that_is_merged_when_it_is_loaded(trained, world, tmp_path):
+    from star_trainer import student
+
+    out, _ = trained
+    before, _ = student.load(str(out), "float32")
+    job = sft.Job(world.directory / "brief-sft", tmp_path, model=str(out), preset="smoke", lora=4)
+    job.settings = {"max_steps": 2}
+    facts = sft.run(job)
+    assert (tmp_path / "adapter_model.safetensors").is_file() and not (tmp_path / "model.safetensors").exists()
+    after, _ = student.load(str(tmp_path), "float32")
+    assert facts["lora"] == 4 and type(after) is type(before)
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert not torch.equal(before.state_dict()[name], after.state_dict()[name])
+
+
 def test_equal_seeds_draw_equal_rows(world):
     export = rows.read(world.directory / "brief-sft", "trl-sft")
     from star_trainer import student

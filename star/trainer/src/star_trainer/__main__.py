@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     grpo = commands.add_parser("grpo", help="GRPO in the environment that mars env serves")
     _training(grpo, "trl-grpo")
     grpo.add_argument("--env", default=os.environ.get("MARS_ENV", "http://127.0.0.1:8090"), help="URL of mars env")
+    grpo.add_argument("--distinct", action="store_true", help="never sample a label twice in a ranking")
     evaluate = commands.add_parser("evaluate", help="let a student answer the tasks of an environment")
     evaluate.add_argument("model", help="checkpoint")
     evaluate.add_argument("--env", default=os.environ.get("MARS_ENV", "http://127.0.0.1:8090"), help="URL of mars env")
@@ -81,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
             else:
                 from star_trainer import grpo
 
-                grpo.run(grpo.Job(env=args.env, **common))
+                grpo.run(grpo.Job(env=args.env, distinct=args.distinct, **common))
         elif args.command == "evaluate":
             from star_trainer import evaluate
 

@@ -29,6 +29,7 @@ class Job(sft.Job):
     """What to train, on what, and where the environment is."""
 
     env: str = "http://127.0.0.1:8090"
+    distinct: bool = False  # never sample a label twice in a ranking; by transformers only
 
 
 class Watch:
@@ -83,8 +84,8 @@ class Watch:
 class Player:
     """What TRL calls for completions."""
 
-    def __init__(self, rollout: Rollout, candidates: dict[str, list[str]], watch: Watch) -> None:
-        self._rollout, self._candidates, self._watch = rollout, candidates, watch
+    def __init__(self, rollout: Rollout, candidates: dict[str, list[str]], watch: Watch, distinct: bool) -> None:
+        self._rollout, self._candidates, self._watch, self._distinct = rollout, candidates, watch, distinct
 
     def __call__(self, prompts: list[list[dict[str, Any]]], trainer: Any) -> dict[str, Any]:
         ids = [p[-1]["task"] for p in prompts]
@@ -93,9 +94,11 @@ class Player:
         def by_transformers(told: list[list[int]], rooms: list[int]) -> list[list[int]]:
             config = sample.generation(tokenizer, args.temperature, args.top_p, args.top_k)
             model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
+            widest = max(map(len, self._candidates.values()))
+            processors = [sample.DistinctLabels(tokenizer, widest)] if self._distinct else []
             model.eval()
             try:
-                return sample.turns(model, tokenizer, told, rooms, config)
+                return sample.turns(model, tokenizer, told, rooms, config, list(processors))
             finally:
                 model.train()
 
@@ -187,6 +190,7 @@ def _train(
             Rollout(environment, tokenizer, limits, job.seed, permute),
             {r["task_id"]: r["candidates"] for r in export.rows},
             watch,
+            job.distinct,
         ),
         processing_class=tokenizer,
         peft_config=student.lora(job.lora),
@@ -208,6 +212,7 @@ def _train(
         "lora": job.lora,
         "seed": job.seed,
         "labels permuted": permute,
+        "labels kept distinct": job.distinct,
         "settings": settings,
         "rollouts": dict(watch.total),
         "results": {

@@ -7,7 +7,6 @@ vLLM's hermes parser reads them. One request is answered at a time.
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 import uuid
@@ -175,8 +174,7 @@ def run(model_dir: str, address: str, name: str, distinct: bool) -> None:
     """Serves until it is interrupted; the URL is printed first."""
     http = listen(Server(model_dir, name, distinct), address)
     host, port = http.server_address[:2]
-    print(f"http://{host!s}:{port}/v1", flush=True)
-    print("serving; Ctrl-C stops it", file=sys.stderr)
+    print(json.dumps({"event": "serving", "url": f"http://{host!s}:{port}/v1"}), flush=True)
     try:
         http.serve_forever()
     except KeyboardInterrupt:

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mars-rec/mars/star/training"
+)
+
+func trainServeCommand(a *app) *cobra.Command {
+	var place placeFlags
+	var local listenFlags
+	var name string
+	var distinct bool
+	c := &cobra.Command{
+		Use:   "serve STUDENT",
+		Short: "Serve a student over OpenAI's API, on any machine",
+		Long: strings.TrimSpace(`
+Serve a checkpoint by transformers, one request at a time, with its own chat
+template; tool calls are read as vLLM's hermes parser reads them. It is for
+trying students where there is no vLLM.`),
+		Example: `  mars train serve student --listen 127.0.0.1:8000
+  mars synth --data data/ml --tasks tasks.jsonl --student --model openai:star --base-url http://127.0.0.1:8000/v1 --out student.db`,
+		Args: exactly("STUDENT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := local.check("nothing: this server asks for no token"); err != nil {
+				return err
+			}
+			all := []string{"serve", args[0], "--listen", local.address, "--name", name}
+			if distinct {
+				all = append(all, "--distinct")
+			}
+			err := a.trainer(c.Context(), place, all, func(e training.Event) error {
+				return a.print(e.Raw, func(w io.Writer) { fmt.Fprintln(w, e.Text["url"]) })
+			})
+			if errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		},
+	}
+	place.add(c)
+	local.add(c, "127.0.0.1:8000", "address to listen on; port 0 takes a free one")
+	c.Flags().StringVar(&name, "name", "star", "what the model is called")
+	c.Flags().BoolVar(&distinct, "distinct", false, "never a label twice in a ranking; for students made from nothing")
+	return c
+}
+
+func trainEvaluateCommand(a *app) *cobra.Command {
+	var place placeFlags
+	var world worldFlags
+	var out string
+	var batch, limit int
+	var distinct bool
+	c := &cobra.Command{
+		Use:   "evaluate STUDENT --data DIR --tasks TASKS --gold GOLD --out RANKINGS",
+		Short: "Let a student answer many tasks at once, for mars eval",
+		Long: strings.TrimSpace(`
+Let a checkpoint answer each task in the environment, greedily and in batches,
+and write the rankings as mars eval reads them; beside them the conversations,
+with form, calls and tokens of each. For runs that are recorded, serve the
+student and use mars synth --student.`),
+		Example: `  mars train evaluate student --data data/ml --tasks late.jsonl --gold late-gold.jsonl --detail brief --out student.jsonl
+  mars eval teacher.db student.jsonl --gold late-gold.jsonl`,
+		Args: exactly("STUDENT"),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if err := need(c, "data", "tasks", "gold", "out"); err != nil {
+				return err
+			}
+			url, end, err := a.serveWorld(c.Context(), world)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, end()) }()
+			all := []string{"evaluate", args[0], "--env", url, "--out", out, "--batch", strconv.Itoa(batch)}
+			if limit > 0 {
+				all = append(all, "--limit", strconv.Itoa(limit))
+			}
+			if distinct {
+				all = append(all, "--distinct")
+			}
+			return a.trainer(c.Context(), place, all, func(e training.Event) error {
+				n := e.Numbers
+				return a.print(e.Raw, func(w io.Writer) {
+					fmt.Fprintf(w, "%s: %s tasks, %.1f%% well formed, %.1f%% in their first five, %.1f calls, %.0f tokens written and %.0f read each\n",
+						out, thousands(int64(n["tasks"])), 100*n["valid"], 100*n["valid first five"], n["calls"], n["written"], n["read"])
+				})
+			})
+		},
+	}
+	place.add(c)
+	world.add(c)
+	c.Flags().StringVar(&out, "out", "", "file of rankings to write")
+	c.Flags().IntVar(&batch, "batch", 64, "tasks at once")
+	c.Flags().IntVar(&limit, "limit", 0, "at most so many tasks; 0 is all")
+	c.Flags().BoolVar(&distinct, "distinct", false, "never a label twice in a ranking; for students made from nothing")
+	return c
+}
+
+// trainer calls the trainer and passes on what it tells.
+func (a *app) trainer(ctx context.Context, f placeFlags, args []string, hear func(training.Event) error) error {
+	place, err := f.place(ctx)
+	if err != nil {
+		return err
+	}
+	python, err := a.prepare(ctx, place)
+	if err != nil {
+		return err
+	}
+	source, err := place.Source()
+	if err != nil {
+		return err
+	}
+	var told error
+	err = training.Run(ctx, training.Job{Python: python, Source: source, Args: args, Hear: func(e training.Event) {
+		told = errors.Join(told, hear(e))
+	}})
+	return errors.Join(err, told)
+}
