@@ -18,8 +18,13 @@ const (
 	maxTop       = 3  // labels named of a ranking
 )
 
-// hint is how a subtask asks for a wider User-CF.
-const hint = "neighbours="
+// How a subtask asks for a wider User-CF: in words, or with the number of
+// neighbours. Our own subtasks use the words, for a number in them would be one
+// that no tool has told.
+const (
+	circle = "a wider circle of users"
+	hint   = "neighbours="
+)
 
 // calls returns the tool calls with which an analysis starts: none where there
 // are results already, or no tool that fits.
@@ -98,10 +103,12 @@ func goal(text string) string {
 
 // widened reads the number of neighbours that a text asks for, at most 1000.
 func widened(text string) (int, bool) {
-	_, after, ok := strings.Cut(text, hint)
+	_, after, _ := strings.Cut(text, hint)
 	digits := after[:len(after)-len(strings.TrimLeft(after, "0123456789"))]
-	n, err := strconv.Atoi(digits)
-	return min(n, 1000), ok && err == nil && n > 0
+	if n, err := strconv.Atoi(digits); err == nil && n > 0 {
+		return min(n, 1000), true
+	}
+	return wide, strings.Contains(text, circle)
 }
 
 // result is what the teacher reads of a tool's result.
@@ -119,8 +126,8 @@ func analysis(s *schema, messages []model.Message, text string) (phase.Analysis,
 	}
 	a := phase.Analysis{Role: roles[0], Claims: []string{}}
 	var heads, silent []string
-	if n, ok := widened(goal(text)); ok {
-		heads = append(heads, fmt.Sprintf("Asked again, with %s%d", hint, n))
+	if _, ok := widened(goal(text)); ok {
+		heads = append(heads, "Asked again, among more users")
 	}
 	results := 0
 	for _, m := range messages {

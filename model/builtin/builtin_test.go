@@ -104,6 +104,7 @@ func TestAnalysisCallsItsToolsFirst(t *testing.T) {
 		{"critic", task, all, `item_cf{"window":"all"} user_cf{"among":"candidates"} user_profile{} user_history{} candidate_stats{}`},
 		{"recent", task, []string{"moon_phase", "item_info"}, `moon_phase{}`},
 		{"historical", task + "\n## Your subtask\nAsk more: neighbours=200, please.\n", all, `user_cf{"among":"candidates","neighbours":200}`},
+		{"historical", task + "\n## Your subtask\nAsk a wider circle of users: with more neighbours.\n", all, `user_cf{"among":"candidates","neighbours":200}`},
 		{"historical", task + "\n## Your subtask\nneighbours=99999\n", all, `user_cf{"among":"candidates","neighbours":1000}`},
 		{"historical", task + "\n## Your subtask\nneighbours=many\n", []string{"item_cf"}, `item_cf{"window":"all"}`},
 		{"historical", task + "neighbours=7 in a title\n## Your subtask\nAs planned.\n", []string{"user_cf"}, `user_cf{"among":"candidates"}`},
@@ -219,7 +220,7 @@ func TestReflection(t *testing.T) {
 			if r.Verdict != c.verdict || (c.issue == "") != (len(r.Issues) == 0) || (c.issue != "" && !strings.Contains(strings.Join(r.Issues, "\n"), c.issue)) {
 				t.Errorf("reflection %+v, want %s with %q", r, c.verdict, c.issue)
 			}
-			if (r.Verdict == phase.Revise) != (len(r.Subtasks) == 1 && r.Subtasks[0].Role == "historical" && strings.Contains(r.Subtasks[0].Goal, "neighbours=200")) {
+			if (r.Verdict == phase.Revise) != (len(r.Subtasks) == 1 && r.Subtasks[0].Role == "historical" && strings.Contains(r.Subtasks[0].Goal, "a wider circle of users")) {
 				t.Errorf("subtasks %+v", r.Subtasks)
 			}
 		})

@@ -34,13 +34,16 @@ func reflection(s *schema, text string) (reflected, error) {
 	}
 	r.Issues = append(r.Issues, contradictions(found)...)
 	items, users := found[rank.ItemCF], found[rank.UserCF]
-	if wide, ok := widest(found); ok {
-		users = wide
+	wider, before := widest(found)
+	if before {
+		users = wider
 	}
 	if len(items.Ranking) == 0 || len(users.Ranking) == 0 {
 		return r, nil
 	}
-	_, before := widened(text)
+	if _, asked := widened(text); asked {
+		before = true
+	}
 	allowed := slices.Contains(s.at("subtasks", "[]", "role").words(), "historical")
 	switch n := len(users.Ranking); {
 	case silence(items) == n && silence(users) == n:
@@ -53,7 +56,7 @@ func reflection(s *schema, text string) (reflected, error) {
 		r.Verdict = phase.Revise
 		r.Issues = append(r.Issues, fmt.Sprintf("item_cf is silent on %d of %d candidates and user_cf on %d", silence(items), n, silence(users)))
 		r.Subtasks = append(r.Subtasks, phase.Subtask{Role: "historical", Collaborative: true,
-			Goal: fmt.Sprintf("Ask a wider circle of users: call user_cf among the candidates with %s%d, since it is silent on %d of %d.", hint, wide, silence(users), n)})
+			Goal: fmt.Sprintf("Ask %s: call user_cf among the candidates with more neighbours, since it is silent on %d of %d.", circle, silence(users), n)})
 	}
 	return r, nil
 }
