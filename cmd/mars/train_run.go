@@ -102,7 +102,7 @@ func (a *app) trainStage(ctx context.Context, f trainFlags, s stage, python, sou
 	defer release()
 	job := training.Job{Python: python, Source: source, Args: args, Drain: drain, Messages: messages}
 	if f.engine == "accelerate" {
-		job.Processes = f.processes
+		job.Processes, job.CPU = f.processes, !training.HasGPU(ctx)
 	}
 	bar := a.progress(s.name, 0, thousands)
 	defer bar.Close()

@@ -62,6 +62,7 @@ type Job struct {
 	// Processes is how many processes of this machine train together; with 0
 	// or 1 the trainer is started by itself, otherwise by accelerate.
 	Processes int
+	CPU       bool // there is no GPU: accelerate would take one process for granted
 	// Drain, when it is closed, asks the trainer to end after its step and to
 	// save what it has.
 	Drain <-chan struct{}
@@ -72,6 +73,14 @@ type Job struct {
 	Hear     func(Event) // hears each event, in order; nil: nobody
 }
 
+// cpu puts accelerate's flag for machines without a GPU before its arguments.
+func cpu(yes bool, args []string) []string {
+	if !yes {
+		return args
+	}
+	return append([]string{"--cpu"}, args...)
+}
+
 // Run starts the trainer and waits for it. An error of the trainer's is its
 // last words.
 func Run(ctx context.Context, job Job) error {
@@ -80,7 +89,7 @@ func Run(ctx context.Context, job Job) error {
 	}
 	args := append([]string{"-m", "star_trainer"}, job.Args...)
 	if job.Processes > 1 {
-		args = append([]string{"-m", "accelerate.commands.launch", "--num_processes", strconv.Itoa(job.Processes)}, args...)
+		args = append([]string{"-m", "accelerate.commands.launch", "--num_processes", strconv.Itoa(job.Processes)}, cpu(job.CPU, args)...)
 	}
 	c := exec.CommandContext(ctx, job.Python, args...)
 	c.Env = append(os.Environ(), "PYTHONPATH="+job.Source, "PYTHONUNBUFFERED=1", "TOKENIZERS_PARALLELISM=false")

@@ -187,7 +187,7 @@ def _train(
         train_dataset=Dataset.from_list(data),
         reward_funcs=reward,
         rollout_func=Player(
-            Rollout(environment, tokenizer, limits, job.seed, permute),
+            Rollout(environment, tokenizer, limits, job.seed + record.rank(), permute),
             {r["task_id"]: r["candidates"] for r in export.rows},
             watch,
             job.distinct,

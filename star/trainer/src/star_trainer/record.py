@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,11 @@ from typing import Any
 from transformers import TrainerCallback
 
 METRICS = "metrics.jsonl"
+
+
+def rank() -> int:
+    """Which of the processes that train together this is; the first writes and tells."""
+    return int(os.environ.get("RANK", "0"))
 
 
 class Metrics(TrainerCallback):
@@ -34,6 +40,8 @@ class Metrics(TrainerCallback):
 
     def tell(self, event: str, **fields: Any) -> None:
         """Writes one record."""
+        if rank() > 0:
+            return
         seconds = round(time.monotonic() - self._began, 3)
         line = json.dumps({"event": event, "stage": self._stage, "seconds": seconds, **fields})
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,8 +84,10 @@ class Stop(TrainerCallback):
 def card(directory: Path, stage: str, facts: dict[str, Any]) -> None:
     """Writes README.md of a checkpoint: what it was made from and with, and what came of it.
 
-    The facts are added to those of earlier stages, in training.json.
+    Of several processes the first writes. The facts are added to those of earlier stages, in training.json.
     """
+    if rank() > 0:
+        return
     path = directory / "training.json"
     stages = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     stages[stage] = facts

@@ -151,7 +151,7 @@ def run(job: Job) -> dict[str, Any]:
         model=model,
         args=args,
         train_dataset=Dataset.from_dict({"row": kept, "length": [lengths[i] for i in kept]}),
-        data_collator=Collator(tokenizer, told, permute, job.seed),
+        data_collator=Collator(tokenizer, told, permute, job.seed + record.rank()),
         processing_class=tokenizer,
         peft_config=student.lora(job.lora),
         callbacks=[metrics, stop],
