@@ -75,8 +75,9 @@ var rooms = map[string]room{
 	"trajectories/filter":    {may: []string{"message.", "message/rawjson", "model.", "trajectories.", "trajectories/mask", "trajectories/reward", "trajectories/store", "trajectories/tokenizer", "tasks.", "tasks/gold"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/export":    {may: []string{"message.", "message/rawjson", "message/phase", "model.", "trajectories.", "trajectories/filter", "trajectories/mask", "trajectories/reward", "trajectories/tokenizer", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
-	"star":        {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "trajectories."}, never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
-	"star/client": {},
+	"star":          {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "trajectories."}, never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
+	"star/client":   {},
+	"star/pipeline": {never: []string{"agents", "orchestrator", "model", "graph", "tasks", "trajectories"}},
 	"star/service": {may: []string{"graph.", "graph/rank", "internal/api", "internal/guard", "message.", "message/phase", "model.", "star.", "star/client", "tasks.", "tools.", "trajectories."},
 		never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
 	"star/environment": {may: []string{"model.", "tools.", "tasks.", "tasks/gold", "trajectories.", "trajectories/reward"}, never: []string{"agents", "orchestrator"}},

@@ -31,7 +31,8 @@ type app struct {
 	stdout, stderr io.Writer // data goes to stdout, messages to stderr
 	now            func() time.Time
 	json           bool // --json: data as JSON, errors too
-	guided         bool // by the demo, which goes on by itself
+	guided         bool // by the demo or a pipeline, which go on by themselves
+	interrupted    atomic.Bool
 	drain          atomic.Pointer[chan struct{}]
 }
 
@@ -77,6 +78,7 @@ func (a *app) interrupts(ctx context.Context) (context.Context, func()) {
 		for _, step := range steps {
 			select {
 			case <-signals:
+				a.interrupted.Store(true)
 				step()
 			case <-done:
 				return

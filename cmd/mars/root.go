@@ -36,7 +36,7 @@ trains a small student.`),
 		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), fitCommand(a), graphCommand(a), toolCommand(a)}},
 		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), teamCommand(a), llmCommand(a)}},
 		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), replayCommand(a), forkCommand(a), diffCommand(a), verifyCommand(a), backupCommand(a)}},
-		{"training", "Training:", []*cobra.Command{scoreCommand(a), selectCommand(a), exportCommand(a), envCommand(a), mcpCommand(a), trainCommand(a)}},
+		{"training", "Training:", []*cobra.Command{scoreCommand(a), selectCommand(a), exportCommand(a), envCommand(a), mcpCommand(a), trainCommand(a), pipelineCommand(a)}},
 		{"student", "Student:", []*cobra.Command{serveCommand(a)}},
 		{"results", "Results:", []*cobra.Command{evalCommand(a), auditCommand(a)}},
 	} {

@@ -108,6 +108,9 @@ and measured as those of a team.`),
 	return c
 }
 
+// errRunsFailed says that all tasks were worked on, and not all runs are done.
+var errRunsFailed = errors.New("runs failed")
+
 func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if err := need(c, "data", "tasks"); err != nil {
 		return err
@@ -185,7 +188,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return hinted(fmt.Errorf("stopped with %s of %s %s left", thousands(int64(left)), thousands(int64(runs)), noun),
 			"the same command goes on from here")
 	case report.Totals.Failed > 0:
-		return hinted(fmt.Errorf("%s of %s runs failed", thousands(int64(report.Totals.Failed)), thousands(int64(runs))),
+		return hinted(fmt.Errorf("%s of %s %w", thousands(int64(report.Totals.Failed)), thousands(int64(runs)), errRunsFailed),
 			"mars inspect %s shows their causes; the same command tries them again", s.out)
 	}
 	if s.samples > 1 {

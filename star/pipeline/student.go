@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"strconv"
+	"strings"
+)
+
+// sft trains the student on the selected rows.
+func (p plan) sft(without string) Stage {
+	if without != "" {
+		return off(SFT, without)
+	}
+	args := []string{"train", "sft", sftRows, "--out", Out + SFT + "/student", "--preset", p.Train.Told.Preset, "--seed", p.seed()}
+	in := []string{sftRows}
+	if t := p.Train.Told; t.FromScratch != "" {
+		args = append(args, "--from-scratch", t.FromScratch)
+	} else {
+		model := t.Model
+		if strings.HasPrefix(model, ".") { // a checkpoint, not a name
+			model = home(model)
+		}
+		args = append(args, "--model", model)
+	}
+	return p.trains(SFT, append(args, p.SFT.args()...), in)
+}
+
+// grpo trains it further, in the environment.
+func (p plan) grpo(without string) Stage {
+	switch {
+	case without != "":
+		return off(GRPO, without)
+	case p.GRPO.Off:
+		return off(GRPO, "grpo is false")
+	}
+	sft := Out + SFT + "/student"
+	args := []string{"train", "grpo", grpoRows, "--model", sft, "--out", Out + GRPO + "/student", "--preset", p.Train.Told.Preset, "--seed", p.seed(),
+		"--data", p.data, "--tasks", trainSet, "--gold", trainGold}
+	args = append(append(args, p.members(false)...), p.GRPO.Told.args()...)
+	return p.trains(GRPO, args, append([]string{grpoRows, sft + "/training.json", sft + "/model.safetensors", p.sealed, trainSet, trainGold}, p.teamFiles(false)...))
+}
+
+func (p plan) trains(name string, args, in []string) Stage {
+	c := Command{Args: args}
+	if t := p.Train.Told; t.Python != "" {
+		c.Aside = append(c.Aside, "--python", t.Python)
+	}
+	if t := p.Train.Told; t.TorchIndex != "" {
+		c.Aside = append(c.Aside, "--torch-index", t.TorchIndex)
+	}
+	if p.Train.Told.GPU {
+		c.Aside = append(c.Aside, "--gpu")
+	}
+	return Stage{Name: name, Commands: []Command{c}, Inputs: in, Resumes: true, Python: true,
+		Outputs: []string{"student/model.safetensors", "student/training.json"}}
+}
+
+func (s Stint) args() []string {
+	var args []string
+	if s.Minutes > 0 {
+		args = append(args, "--minutes", number(s.Minutes))
+	}
+	if s.LoRA > 0 {
+		args = append(args, "--lora", strconv.Itoa(s.LoRA))
+	}
+	for _, one := range s.Set {
+		args = append(args, "--set", one)
+	}
+	return args
+}
+
+// serves asks the student about the test tasks.
+func (p plan) serves(without string) Stage {
+	f := p.Serve.Told
+	switch {
+	case p.Serve.Off:
+		return off(Serving, "serve is false")
+	case without != "" && f.Model == "":
+		return off(Serving, without+", and serve.model names no student")
+	}
+	c := Command{
+		Args: append([]string{"synth", "--student", "--data", p.data, "--tasks", testSet, "--detail", p.Train.Told.Detail, "--seed", p.seed(),
+			"--max-tokens", strconv.Itoa(f.MaxTokens), "--max-failures", "0", "--out", answers}, p.members(false)...),
+		Aside: []string{"--concurrency", strconv.Itoa(f.Concurrency)},
+	}
+	if f.Limit > 0 {
+		c.Args = append(c.Args, "--limit", strconv.Itoa(f.Limit))
+	}
+	s := Stage{Name: Serving, Inputs: append([]string{p.sealed, testSet}, p.teamFiles(false)...), Outputs: []string{"student.db"}, Resumes: true, Lasts: true}
+	if f.Model != "" {
+		c.Args = append(c.Args, "--model", f.Model)
+	} else {
+		c.Args = append(c.Args, "--model", "openai:star", "--response-format", "text")
+		s.Serves, s.Python, s.Distinct = p.student, true, f.Distinct
+		s.Inputs = append(s.Inputs, p.student+"/model.safetensors", p.student+"/training.json")
+	}
+	if f.Model != "builtin" {
+		c.Args = append(c.Args, "--temperature", number(f.Temperature))
+	}
+	if f.KeyFile != "" {
+		c.Aside = append(c.Aside, "--api-key-file", home(f.KeyFile))
+	}
+	s.Commands = []Command{c}
+	return s
+}
+
+// evaluates measures student and teacher on the test tasks.
+func (p plan) evaluates() Stage {
+	args := []string{"eval"}
+	in := []string{testSet, testGold, taught}
+	if !p.Serve.Off && (p.student != "" || p.Serve.Told.Model != "") {
+		args = append(args, "student="+answers)
+		in = append(in, answers)
+	}
+	args = append(args, "teacher="+taught, "--gold", testGold, "--tasks", testSet, "--seed", p.seed(), "--measure", p.Eval.Measure, "--out", Out+Evaluate+"/results")
+	if *p.Eval.Baselines {
+		args = append(args, "--baselines")
+	}
+	if *p.Fit {
+		args = append(args, "--weights", weights)
+		in = append(in, weights)
+	}
+	return Stage{Name: Evaluate, Commands: []Command{{Args: args}}, Inputs: in, Outputs: []string{"results/results.json"}}
+}
+
+// audits looks for leaks in the runs and in the rows.
+func (p plan) audits() Stage {
+	if p.Audit.Off {
+		return off(Auditing, "audit is false")
+	}
+	derive := strconv.Itoa(p.Audit.Told.Derive)
+	return Stage{Name: Auditing, Inputs: []string{runs, sftRows, trainGold}, Outputs: []string{"runs.md", "rows.md"},
+		Commands: []Command{
+			{Args: []string{"audit", runs, "--gold", trainGold, "--derive", derive, "--page", Out + Auditing + "/runs.md"}},
+			{Args: []string{"audit", sftRows, "--runs", runs, "--gold", trainGold, "--page", Out + Auditing + "/rows.md"}},
+		}}
+}
