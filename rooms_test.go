@@ -90,7 +90,7 @@ var rooms = map[string]room{
 	"star/trainer":  {},
 	"star/training": {may: []string{"star/trainer"}, never: []string{"agents", "orchestrator", "tasks", "model", "tools", "trajectories"}},
 
-	"eval": {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "eval/stat", "trajectories", "model.", "star"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
+	"eval": {may: []string{"tasks.", "tasks/gold", "graph", "eval/metric", "eval/stat", "trajectories", "model.", "star/client"}, never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/audit": {may: []string{"message.", "model.", "tasks.", "tasks/gold", "graph.", "trajectories.", "trajectories/store", "trajectories/export", "trajectories/filter", "internal/atomicfile"},
 		never: []string{"agents", "orchestrator", "tools/cf", "tools/catalog"}},
 	"eval/metric": {},

@@ -46,6 +46,14 @@ func TestServeAnswersAsSynthRecords(t *testing.T) {
 		t.Errorf("%d runs, want 5", n)
 	}
 
+	// mars eval measures it as its recorded runs.
+	r := evaluated(t, "served="+url, "recorded=student.db", "--gold", "gold.jsonl", "--data", "data")
+	served, _ := r.Groups[0].Tables[0].Row("served")
+	recorded, _ := r.Groups[0].Tables[0].Row("recorded")
+	if served.Cases != 5 || served.Summary != recorded.Summary {
+		t.Errorf("served %+v, recorded %+v", served, recorded)
+	}
+
 	// Without its model the fall-back answers, and says so.
 	if code := stopModel(); code != exitOK {
 		t.Errorf("mars llm: exit code %d", code)

@@ -117,7 +117,7 @@ type Comparison struct {
 // Config of a [Client]. The zero value works.
 type Config struct {
 	Key  string       // sent as a bearer token; "": none
-	HTTP *http.Client // nil: one with a time-out of two minutes
+	HTTP *http.Client // nil: one with a time-out of two minutes that follows no redirect
 }
 
 // Client asks a service. It is safe for concurrent use.
@@ -129,7 +129,10 @@ type Client struct {
 // New returns a client of the service at base, such as http://127.0.0.1:8080.
 func New(base string, cfg Config) *Client {
 	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Timeout: 2 * time.Minute}
+		cfg.HTTP = &http.Client{
+			Timeout:       2 * time.Minute,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
 	return &Client{strings.TrimRight(base, "/"), cfg}
 }
