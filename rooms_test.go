@@ -40,6 +40,7 @@ var rooms = map[string]room{
 	"internal/guard":      {},
 	"internal/api":        {may: []string{"internal/guard"}},
 	"internal/atomicfile": {},
+	"internal/inorder":    {},
 
 	"tasks":                  {may: []string{"message.", "message/phase", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 	"tasks/taskstest":        {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
@@ -68,12 +69,12 @@ var rooms = map[string]room{
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 
 	"trajectories":           {may: []string{"message.", "message/rawjson", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/store":     {may: []string{"message.", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/store":     {may: []string{"internal/inorder", "message.", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/reward":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/tokenizer": {},
 	"trajectories/mask":      {may: []string{"message.", "message/phase", "model.", "trajectories/tokenizer"}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/filter":    {may: []string{"message.", "message/rawjson", "model.", "trajectories.", "trajectories/mask", "trajectories/reward", "trajectories/store", "trajectories/tokenizer", "tasks.", "tasks/gold"}, never: []string{"agents", "orchestrator"}},
-	"trajectories/export":    {may: []string{"message.", "message/rawjson", "message/phase", "model.", "trajectories.", "trajectories/filter", "trajectories/mask", "trajectories/reward", "trajectories/tokenizer", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
+	"trajectories/filter":    {may: []string{"internal/inorder", "message.", "message/rawjson", "model.", "trajectories.", "trajectories/mask", "trajectories/reward", "trajectories/store", "trajectories/tokenizer", "tasks.", "tasks/gold"}, never: []string{"agents", "orchestrator"}},
+	"trajectories/export":    {may: []string{"internal/inorder", "message.", "message/rawjson", "message/phase", "model.", "trajectories.", "trajectories/filter", "trajectories/mask", "trajectories/reward", "trajectories/tokenizer", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 
 	"star":          {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "trajectories."}, never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
 	"star/client":   {},

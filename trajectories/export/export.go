@@ -24,6 +24,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"runtime"
 
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/trajectories"
@@ -37,7 +38,8 @@ import (
 type Group = filter.Group
 
 // Exporter writes groups in the form of one consumer. The same groups give the
-// same bytes. An error of the groups, or a row that breaks a promise, ends it.
+// same bytes. Several runs are told at a time, so each is in the groups once: a
+// [filter.Sample] is not safe for concurrent use. An error of the groups, or a row that breaks a promise, ends it.
 type Exporter interface {
 	Export(ctx context.Context, w io.Writer, groups iter.Seq2[Group, error]) error
 }
@@ -74,4 +76,15 @@ type Config struct {
 	// serves a task in its own order.
 	Permutations int
 	Seed         int64
+	// AtOnce is how many rows are made at a time, each told, checked and encoded
+	// by a goroutine of its own, and so how many are in memory; 0: two for each
+	// processor. The files do not depend on it.
+	AtOnce int
+}
+
+func (cfg Config) atOnce() int {
+	if cfg.AtOnce > 0 {
+		return cfg.AtOnce
+	}
+	return 2 * runtime.GOMAXPROCS(0)
 }

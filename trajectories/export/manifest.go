@@ -98,8 +98,8 @@ type Chosen struct {
 // in one file or in shards, what stands beside them, then the manifest. Each
 // file is written under a temporary name, synced and renamed, so that a manifest
 // stands beside complete rows or not at all. Shards of an earlier export are
-// removed. One row of each split is in memory at a time, of parquet one row
-// group.
+// removed. Of each split [Config.AtOnce] rows are in memory at a time, of parquet
+// one row group.
 func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, source Source) (Manifest, error) {
 	m := Manifest{For: name, Detail: cfg.Linear.Detail, Policy: chosen.Policy, Mix: chosen.Mix, Permutations: cfg.Permutations, Seed: cfg.Seed, Source: source}
 	m.Source.Stores = slices.Clone(source.Stores)

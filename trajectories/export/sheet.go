@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/mars-rec/mars/internal/inorder"
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/model"
@@ -55,29 +57,59 @@ type sheet struct {
 	n   int
 }
 
-// Export implements [Exporter]. Rows are numbered on from call to call.
+// numbered is a run that a row is to be made of, and how many rows come before.
+type numbered struct {
+	run  *filter.Sample
+	gold gold.Gold
+	n    int
+}
+
+// runs yields the runs that rows are to be made of.
+func (s *sheet) runs(groups iter.Seq2[Group, error]) iter.Seq2[numbered, error] {
+	return func(yield func(numbered, error) bool) {
+		n := s.n
+		for g, err := range groups {
+			if err != nil {
+				yield(numbered{}, err)
+				return
+			}
+			for i, t := range g.Runs {
+				if s.task && i > 0 {
+					break
+				}
+				if !yield(numbered{t, g.Gold, n}, nil) {
+					return
+				}
+				n++
+			}
+		}
+	}
+}
+
+// Export implements [Exporter]. Rows are made several at a time, and written in
+// order. They are numbered on from call to call.
 func (s *sheet) Export(ctx context.Context, w io.Writer, groups iter.Seq2[Group, error]) error {
 	out := s.writer(w)
-	for g, err := range groups {
+	for row, err := range inorder.Map(ctx, s.cfg.atOnce(), s.runs(groups), func(ctx context.Context, r numbered) (any, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		row, err := s.row(r.run, r.gold, r.n)
+		if err == nil {
+			row, err = out.encode(row)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: run %s: %w", s.name, r.run.Run.ID, err)
+		}
+		return row, nil
+	}) {
 		if err != nil {
 			return err
 		}
-		for i, t := range g.Runs {
-			if s.task && i > 0 {
-				break
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			row, err := s.row(t, g.Gold, s.n)
-			if err != nil {
-				return fmt.Errorf("%s: run %s: %w", s.name, t.Run.ID, err)
-			}
-			if err := out.write(row); err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
-			s.n++
+		if err := out.write(row); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		s.n++
 	}
 	if err := out.close(); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
@@ -87,7 +119,10 @@ func (s *sheet) Export(ctx context.Context, w io.Writer, groups iter.Seq2[Group,
 
 // rows writes one row after another. After close the file is whole.
 type rows interface {
-	write(row any) error
+	// encode does of the writing what needs no other row; it may be called for
+	// several rows at once. What it returns is for write.
+	encode(row any) (any, error)
+	write(encoded any) error
 	close() error
 }
 
@@ -102,21 +137,31 @@ func (s *sheet) writer(w io.Writer) rows {
 // lines writes JSON, one row a line, each in one write.
 type lines struct {
 	w    io.Writer
-	line []byte // for the next row
+	free sync.Pool // of lines that were written, for others
 }
 
-func (l *lines) write(row any) error {
-	w := rawjson.NewWriter(l.line[:0])
+func (l *lines) encode(row any) (any, error) {
+	line, ok := l.free.Get().(*[]byte)
+	if !ok {
+		line = new([]byte)
+	}
+	w := rawjson.NewWriter((*line)[:0])
 	writeRow(w, row)
-	line, ok := w.Done()
+	text, ok := w.Done()
 	if !ok {
 		var err error
-		if line, err = message.Marshal(row); err != nil {
-			return err
+		if text, err = message.Marshal(row); err != nil {
+			return nil, err
 		}
 	}
-	l.line = append(line, '\n')
-	_, err := l.w.Write(l.line)
+	*line = append(text, '\n')
+	return line, nil
+}
+
+func (l *lines) write(encoded any) error {
+	line := encoded.(*[]byte)
+	_, err := l.w.Write(*line)
+	l.free.Put(line)
 	return err
 }
 
@@ -130,6 +175,9 @@ type parquetRows struct {
 	w *parquet.Writer
 	n int
 }
+
+// encode leaves the row as it is: its columns are those of a row group.
+func (p *parquetRows) encode(row any) (any, error) { return row, nil }
 
 func (p *parquetRows) write(row any) error {
 	if err := p.w.Write(row); err != nil {

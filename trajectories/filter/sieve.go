@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
-	"sync"
+
+	"github.com/mars-rec/mars/internal/inorder"
 )
 
 // Count is what a filter did.
@@ -78,45 +79,17 @@ func (s *Sieve) Counts() []Count { return s.counts }
 // accepted run too. It reads and judges ahead, a group for each processor. The
 // first error, of a group or of a filter, is the last that is yielded.
 func (s *Sieve) Each(ctx context.Context, groups iter.Seq2[Load, error]) iter.Seq2[Sifted, error] {
-	type outcome struct {
-		sifted Sifted
-		err    error
-	}
 	return func(yield func(Sifted, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		defer cancel()
-		var ahead []chan outcome // of what is at work, in order
-		next := func() bool {
-			o := <-ahead[0]
-			ahead = ahead[1:]
-			if o.err == nil {
-				o.err = s.pass(ctx, &o.sifted, s.alone, len(s.filters))
+		for sifted, err := range inorder.Map(ctx, runtime.GOMAXPROCS(0), groups, s.read) {
+			if err == nil {
+				err = s.pass(ctx, &sifted, s.alone, len(s.filters))
 			}
-			if o.err == nil {
-				s.count(o.sifted)
+			if err == nil {
+				s.count(sifted)
 			}
-			return yield(o.sifted, o.err) && o.err == nil
-		}
-		for load, err := range groups {
-			if len(ahead) >= runtime.GOMAXPROCS(0) && !next() {
+			if !yield(sifted, err) || err != nil {
 				return
 			}
-			done := make(chan outcome, 1)
-			ahead = append(ahead, done)
-			wg.Go(func() {
-				o := outcome{err: err}
-				if o.err == nil {
-					o.sifted, o.err = s.read(ctx, load)
-				}
-				done <- o
-			})
-			if err != nil {
-				break
-			}
-		}
-		for len(ahead) > 0 && next() {
 		}
 	}
 }
