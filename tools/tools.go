@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks"
 )
@@ -68,12 +69,13 @@ type Result struct {
 // Kind implements [message.Body].
 func (Result) Kind() message.Kind { return "result" }
 
-// Content is what the model reads: the value's JSON, or the error.
+// Content is what the model reads: the value's JSON, or the error. It has the
+// bytes of Value, which do not change once a call is answered.
 func (r Result) Content() string {
 	if r.Error != "" {
 		return "error: " + r.Error
 	}
-	return string(r.Value)
+	return rawjson.Text(r.Value)
 }
 
 // Set is the tools at hand, in the order in which a model is told of them.

@@ -107,6 +107,9 @@ func appendRare(dst, src []byte, i int) ([]byte, int) {
 // bytesOf are the bytes of s, to be read only.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
+// Text is b as a string, without a copy: b does not change from now on.
+func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
 // load returns the eight bytes of s from i on.
 func load(s []byte, i int) uint64 { return binary.LittleEndian.Uint64(s[i:]) }
 
