@@ -69,7 +69,7 @@ var rooms = map[string]room{
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 
 	"trajectories":           {may: []string{"message.", "message/rawjson", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
-	"trajectories/store":     {may: []string{"internal/inorder", "message.", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/store":     {may: []string{"internal/inorder", "message.", "message/rawjson", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/reward":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/tokenizer": {},
 	"trajectories/mask":      {may: []string{"message.", "message/phase", "model.", "trajectories/tokenizer"}, never: []string{"agents", "orchestrator", "tasks/gold"}},

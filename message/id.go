@@ -30,27 +30,27 @@ func (id ID) Cause() ID {
 // Compare orders IDs as a walk of the causal tree: a parent before its
 // children, children by their ordinals. For a malformed ID it orders the text.
 func (id ID) Compare(other ID) int {
-	a, b := string(id), string(other)
-	for {
-		x, restA, moreA := strings.Cut(a, ".")
-		y, restB, moreB := strings.Cut(b, ".")
-		if x != y {
-			if c := cmp.Compare(len(x), len(y)); c != 0 {
-				return c // no leading zeros: the longer number is larger
-			}
-			return strings.Compare(x, y)
-		}
-		if !moreA || !moreB {
-			switch {
-			case moreB:
-				return -1
-			case moreA:
-				return 1
-			}
-			return 0
-		}
-		a, b = restA, restB
+	n := 0
+	for n < len(id) && n < len(other) && id[n] == other[n] {
+		n++
 	}
+	a, b := ordinalRest(id[n:]), ordinalRest(other[n:])
+	switch {
+	case a != b:
+		return cmp.Compare(a, b) // no leading zeros: the longer number is larger
+	case a > 0:
+		return cmp.Compare(id[n], other[n])
+	}
+	return cmp.Compare(len(id), len(other)) // one is above the other, or they are equal
+}
+
+// ordinalRest is how many digits are left of the ordinal that rest stands in.
+func ordinalRest(rest ID) int {
+	n := 0
+	for n < len(rest) && rest[n] != '.' {
+		n++
+	}
+	return n
 }
 
 // Within reports whether id is at or below other in the causal tree.

@@ -2,8 +2,8 @@ package tasks
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -42,8 +42,10 @@ type shown struct {
 // Line names the item in one line: title, year, who made it, categories.
 func (item Item) Line() string {
 	text := item.Title
-	if item.Year != 0 && !strings.Contains(text, fmt.Sprintf("(%d)", item.Year)) {
-		text += fmt.Sprintf(" (%d)", item.Year)
+	if item.Year != 0 {
+		if year := "(" + strconv.Itoa(item.Year) + ")"; !strings.Contains(text, year) {
+			text += " " + year
+		}
 	}
 	if len(item.Creators) > 0 {
 		text += " | by " + strings.Join(item.Creators, ", ")

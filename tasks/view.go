@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/mars-rec/mars/graph"
@@ -166,10 +167,22 @@ func clean(item Item) Item {
 	return item
 }
 
-func cleanAll(in []string) []string {
-	out := make([]string, len(in))
-	for i, s := range in {
-		out[i] = phase.Clean(s)
+// cleanAll cleans names: a copy of them, unless all are clean already. It is
+// never nil.
+func cleanAll(names []string) []string {
+	if len(names) == 0 {
+		return []string{}
+	}
+	out := names
+	for i, s := range names {
+		clean := phase.Clean(s)
+		if clean == s {
+			continue
+		}
+		if &out[0] == &names[0] {
+			out = slices.Clone(names)
+		}
+		out[i] = clean
 	}
 	return out
 }

@@ -12,9 +12,8 @@ import (
 
 // Recorder is a [message.Log] in memory. The zero value is ready to use.
 type Recorder struct {
-	mu   sync.Mutex
-	at   map[message.ID]message.Envelope
-	then *Trajectory // nil, or a log that will not change: what is equal there is not copied
+	mu sync.Mutex
+	at map[message.ID]message.Envelope
 }
 
 // Append implements [message.Log].
@@ -31,21 +30,9 @@ func (r *Recorder) Append(_ context.Context, e message.Envelope) error {
 		r.at = map[message.ID]message.Envelope{}
 	}
 	// The caller may go on to use its slices; the log may not change with them.
-	if same, ok := r.said(e); ok {
-		e.Body, e.Refs = same.Body, same.Refs
-	} else {
-		e.Body, e.Refs = bytes.Clone(e.Body), slices.Clone(e.Refs)
-	}
+	e.Body, e.Refs = bytes.Clone(e.Body), slices.Clone(e.Refs)
 	r.at[e.ID] = e
 	return nil
-}
-
-func (r *Recorder) said(e message.Envelope) (message.Envelope, bool) {
-	if r.then == nil {
-		return message.Envelope{}, false
-	}
-	then, ok := r.then.Find(e.ID)
-	return then, ok && then.Equal(e)
 }
 
 // Log returns what was appended, sorted by ID.

@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/mars-rec/mars/message"
 )
 
-// Divergence is where a run that is repeated goes another way than its record.
+// Divergence is where a run that is retold goes another way than its record.
 type Divergence struct {
 	ID   message.ID `json:"id,omitempty"` // of the first message that differs, if one does
 	What string     `json:"what"`
@@ -20,7 +21,7 @@ type Divergence struct {
 // best first. Nil means that every byte is the same. An error is that of ctx:
 // any other failure of run is a divergence, for then it had not failed.
 func (r *Record) Repeat(ctx context.Context, run func(context.Context, message.Log) (ranking []string, err error)) (*Divergence, error) {
-	said := &Recorder{then: r.known}
+	said := &retold{known: r.known, said: make([]bool, len(r.known.Log))}
 	ranking, err := run(ctx, r.Log(said))
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -35,8 +36,29 @@ func (r *Record) Repeat(ctx context.Context, run func(context.Context, message.L
 	case !slices.Equal(ranking, then.Ranking):
 		return &Divergence{What: fmt.Sprintf("the ranking was %v, now %v", then.Ranking, ranking)}, nil
 	}
-	if d, ok := Diff(r.known, said.Trajectory(then)); ok {
-		return &Divergence{d.ID, d.String()}, nil
+	if i := slices.Index(said.said, false); i >= 0 {
+		e := r.known.Log[i]
+		return &Divergence{e.ID, Difference{ID: e.ID, A: e.Canonical()}.String()}, nil
 	}
 	return nil, nil
+}
+
+// retold is a [message.Log] that notes which messages of a known log were said
+// again. Whoever writes to it has compared them.
+type retold struct {
+	known *Trajectory
+	mu    sync.Mutex
+	said  []bool
+}
+
+// Append implements [message.Log].
+func (l *retold) Append(_ context.Context, e message.Envelope) error {
+	i, ok := l.known.index(e.ID)
+	if !ok {
+		return fmt.Errorf("append %s: the record has no such message", e.ID)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.said[i] = true
+	return nil
 }

@@ -71,11 +71,24 @@ type Trajectory struct {
 
 // Find returns the message at id.
 func (t *Trajectory) Find(id message.ID) (message.Envelope, bool) {
-	i, ok := slices.BinarySearchFunc(t.Log, id, func(e message.Envelope, id message.ID) int { return e.ID.Compare(id) })
+	i, ok := t.index(id)
 	if !ok {
 		return message.Envelope{}, false
 	}
 	return t.Log[i], true
+}
+
+// index returns where the message at id stands in the log.
+func (t *Trajectory) index(id message.ID) (int, bool) {
+	from, to := 0, len(t.Log)
+	for from < to {
+		if at := (from + to) / 2; t.Log[at].ID.Compare(id) < 0 {
+			from = at + 1
+		} else {
+			to = at
+		}
+	}
+	return from, from < len(t.Log) && t.Log[from].ID == id
 }
 
 // Nearest returns the ID in the log that is nearest to one that may not be

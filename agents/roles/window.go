@@ -3,7 +3,9 @@ package roles
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mars-rec/mars/agents"
 	"github.com/mars-rec/mars/graph"
@@ -103,9 +105,9 @@ func writeEvents(ctx context.Context, w *strings.Builder, view tasks.View, event
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "- %s %s", e.Time.UTC().Format("2006-01-02"), item.Line())
+		w.WriteString("- " + e.Time.UTC().Format(time.DateOnly) + " " + item.Line())
 		if e.Rating > 0 {
-			fmt.Fprintf(w, " | %g", e.Rating)
+			w.WriteString(" | " + strconv.FormatFloat(float64(e.Rating), 'g', -1, 32))
 		}
 		w.WriteByte('\n')
 	}

@@ -156,6 +156,7 @@ func (e *exporting) check() (err error) {
 }
 
 func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err error) {
+	batch()
 	policy := filter.Default()
 	if e.all {
 		policy = filter.Policy{Seed: policy.Seed, Valid: true}

@@ -83,6 +83,7 @@ named in the same way.`),
 }
 
 func (a *app) replay(ctx context.Context, r replaying) (err error) {
+	batch()
 	st, err := openStore(ctx, r.path)
 	if err != nil {
 		return err

@@ -125,6 +125,7 @@ func composition(path string) (*reward.Composition, error) {
 }
 
 func (a *app) score(ctx context.Context, path, goldPath string, golds map[string]gold.Gold, by scorer) (report scoreReport, err error) {
+	batch()
 	st, err := store.Open(ctx, path, store.Config{})
 	if err != nil {
 		return report, storeError(err)

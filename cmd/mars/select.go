@@ -68,6 +68,7 @@ run of each task. A policy is a YAML file; what it does not name is left out:
 }
 
 func (a *app) selectRuns(ctx context.Context, ch choosing, out string) (err error) {
+	batch()
 	x, err := ch.open(ctx, a, filter.Default())
 	if err != nil {
 		return err

@@ -112,6 +112,7 @@ and measured as those of a team.`),
 var errRunsFailed = errors.New("runs failed")
 
 func (a *app) synth(c *cobra.Command, s synthesis) error {
+	batch()
 	if err := need(c, "data", "tasks"); err != nil {
 		return err
 	}

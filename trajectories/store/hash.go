@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/trajectories"
 )
 
@@ -74,8 +75,12 @@ func newRow(run int64, e message.Envelope) (envelopeRow, error) {
 func (r envelopeRow) envelope() (message.Envelope, error) {
 	e := message.Envelope{ID: message.ID(r.id), From: message.Address(r.sender), To: message.Address(r.recipient), Kind: message.Kind(r.kind), Body: r.body}
 	if r.refs != "[]" {
-		if err := json.Unmarshal([]byte(r.refs), &e.Refs); err != nil {
-			return e, err
+		in := rawjson.NewReader([]byte(r.refs))
+		if e.Refs = rawjson.ReadStrings[message.ID](in); !in.Done() {
+			e.Refs = nil
+			if err := json.Unmarshal([]byte(r.refs), &e.Refs); err != nil {
+				return e, err
+			}
 		}
 	}
 	return e, message.Unmarshal([]byte(r.meta), &e.Meta)
