@@ -165,7 +165,7 @@ type Send struct {
 // questions. IDs are given out before anything starts. When one agent fails the
 // others finish, and the error names each that failed.
 func (t *Turn) Ask(ctx context.Context, sends ...Send) ([]message.Envelope, error) {
-	questions := make([]message.Envelope, len(sends))
+	questions := make([]message.Envelope, len(sends)) // each with its body
 	for i, s := range sends {
 		refs := s.Refs
 		if len(refs) == 0 {
@@ -176,7 +176,7 @@ func (t *Turn) Ask(ctx context.Context, sends ...Send) ([]message.Envelope, erro
 			return nil, err
 		}
 		e.To = s.To
-		questions[i] = e
+		questions[i] = e.With(s.Body)
 	}
 	answers, errs := make([]message.Envelope, len(sends)), make([]error, len(sends))
 	var wg sync.WaitGroup
@@ -195,7 +195,7 @@ func (t *Turn) Ask(ctx context.Context, sends ...Send) ([]message.Envelope, erro
 }
 
 func (t *Turn) ask(ctx context.Context, q message.Envelope) (message.Envelope, error) {
-	if err := t.append(ctx, q); err != nil {
+	if err := t.append(ctx, q.With(nil)); err != nil {
 		return message.Envelope{}, err
 	}
 	if bus, ok := t.cfg.Outside[q.To]; ok {
@@ -208,15 +208,15 @@ func (t *Turn) ask(ctx context.Context, q message.Envelope) (message.Envelope, e
 	if a.ID.Cause() != q.ID || a.From != q.To {
 		return message.Envelope{}, fmt.Errorf("%s: the answer to %s from %s is %s from %s", t.Self, q.ID, q.To, a.ID, a.From)
 	}
-	return a, t.append(ctx, a)
+	return a, t.append(ctx, a.With(nil))
 }
 
-// Answer makes the envelope of the turn's answer. It does not log it: that is
-// for the asker to do.
+// Answer makes the envelope of the turn's answer, and hands b on with it. It does
+// not log it: that is for the asker to do.
 func (t *Turn) Answer(b message.Body) (message.Envelope, error) {
 	e, err := t.envelope(b, t.read)
 	e.To = t.In.From
-	return e, err
+	return e.With(b), err
 }
 
 // step is the fact at id, which is then what the agent has read last.

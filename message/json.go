@@ -82,9 +82,12 @@ func Unmarshal[T any](text []byte, v *T) error {
 	return json.Unmarshal(text, v)
 }
 
-// Decode returns the body of e as a B; the kind must be B's. Raw values in it
-// may be parts of the body of e.
+// Decode returns the body of e as a B; the kind must be B's. What it points to
+// is shared, with the body of e or with its author, and must not be changed.
 func Decode[B Body](e Envelope) (B, error) {
+	if b, ok := e.body.(B); ok {
+		return b, nil
+	}
 	var b B
 	if e.Kind != b.Kind() {
 		return b, fmt.Errorf("message %s: kind is %q, want %q", e.ID, e.Kind, b.Kind())

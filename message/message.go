@@ -58,6 +58,17 @@ type Envelope struct {
 	Body json.RawMessage `json:"body"`
 	Refs []ID            `json:"refs,omitempty"` // what the author had read when it wrote this
 	Meta Meta            `json:"meta,omitzero"`
+
+	body Body // what Body was written from; nil: unknown, see With
+}
+
+// With returns e together with the value that its Body was written from, so that
+// [Decode] need not read it again in this process; nil takes it away, as is
+// right for a log. Both sides hold the value from then on: neither changes what
+// it points to.
+func (e Envelope) With(b Body) Envelope {
+	e.body = b
+	return e
 }
 
 // Meta is what may differ between two runs that are otherwise the same. It is

@@ -154,7 +154,7 @@ func (o *Orchestrator) RunAs(ctx context.Context, run string, task tasks.Task, l
 		return Result{}, err
 	}
 	answer.Meta.Time = o.cfg.Clock()
-	if err := log.Append(ctx, answer); err != nil {
+	if err := log.Append(ctx, answer.With(nil)); err != nil {
 		return Result{}, err
 	}
 	return result(task, answer)
