@@ -80,7 +80,7 @@ func (p Place) Size() string {
 	case p.whole():
 		return "about 3 GB, 6 GB on disk"
 	}
-	return "about 2 GB, 4.5 GB on disk"
+	return "about 2.4 GB, 4.5 GB on disk"
 }
 
 // Ready returns the environment's interpreter, or false if there is none yet.
