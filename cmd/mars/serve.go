@@ -202,7 +202,9 @@ func (f *serveFlags) recommenders(ctx context.Context, data *datasets.Dataset, c
 		return closers, err
 	}
 	teacher := orchestrator.Config{Team: team, Tools: named, Model: orchestrator.Model{Name: f.compare, Model: m}, Cast: book.Cast, Clock: cfg.Clock}
-	cfg.Teacher = func(ctx context.Context, v tasks.View, _ func(model.Chunk)) (star.Answer, error) { return teach(ctx, teacher, v) }
+	cfg.Teacher = func(ctx context.Context, v tasks.View, _ func(model.Chunk)) (star.Answer, error) {
+		return teach(ctx, teacher, v)
+	}
 	return closers, nil
 }
 
