@@ -158,10 +158,7 @@ func (c *Cache) Wrap(name string, m model.Model) model.Model {
 				return model.Reply{}, context.Cause(ctx)
 			}
 			if reply, ok := c.get(ctx, k); ok {
-				if req.OnChunk != nil && reply.Message.Content != "" {
-					req.OnChunk(model.Chunk{Content: reply.Message.Content})
-				}
-				return reply, nil
+				return told(reply, req), nil
 			}
 			done, first := c.ask(k)
 			if first {
@@ -173,6 +170,14 @@ func (c *Cache) Wrap(name string, m model.Model) model.Model {
 			}
 		}
 	})
+}
+
+// told gives a kept reply to a streaming caller.
+func told(reply model.Reply, req model.Request) model.Reply {
+	if req.OnChunk != nil && reply.Message.Content != "" {
+		req.OnChunk(model.Chunk{Content: reply.Message.Content})
+	}
+	return reply
 }
 
 func keyOf(name string, req model.Request) key {
@@ -199,6 +204,9 @@ func (c *Cache) fetch(ctx context.Context, k key, m model.Model, req model.Reque
 		close(c.asking[k])
 		delete(c.asking, k)
 	}()
+	if reply, ok := c.get(ctx, k); ok { // another call has ended since
+		return told(reply, req), nil
+	}
 	c.count(func(n *Counts) { n.Misses++ })
 	reply, err := m.Generate(ctx, req)
 	if err == nil && !reply.Cached && whole(reply) {
