@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,7 +101,7 @@ func (t *Turn) Generate(ctx context.Context, req model.Request) (model.Output, e
 		if err != nil {
 			return nil, err
 		}
-		e.Meta.Model, e.Meta.Provider, e.Meta.Usage = t.cfg.Name, reply.ID, reply.Usage
+		e.Meta.Model, e.Meta.Provider, e.Meta.Usage = cmp.Or(reply.By, t.cfg.Name), reply.ID, reply.Usage
 		e.Meta.Attempts, e.Meta.Cached = max(1, reply.Attempts), reply.Cached
 		return model.Output{Message: own(id, reply.Message), Finish: reply.Finish}, nil
 	}, refs)

@@ -123,7 +123,8 @@ type Reply struct {
 	ID       string         // the provider's id of the reply
 	Usage    *message.Usage // nil: unknown
 	Attempts int            // calls made, retries included; 0 means 1
-	Cached   bool
+	Cached   bool           // by a cache of replies: nothing was paid
+	By       string         // the fallback that answered, as the user named it; "": the model that was asked
 }
 
 // Output is a reply as it stands in the log: what the model said, and why it

@@ -66,7 +66,31 @@ type Event struct {
 	Err     error         // of a failed run
 	Usage   message.Usage // tokens of the calls made for it now, as far as providers told
 	Calls   int           // model calls and tool calls made now, not recalled
+	Free    Free
 	Took    time.Duration
+}
+
+// Free is the model calls of a run that cost nothing now.
+type Free struct {
+	Cached      int           `json:"cached"`       // answered by a cache of replies
+	CachedUsage message.Usage `json:"cached_usage"` // what they had cost once
+	Replayed    int           `json:"replayed"`     // recalled from the run's record
+	Recalled    message.Usage `json:"replayed_usage"`
+}
+
+func (f *Free) add(g Free) {
+	f.Cached += g.Cached
+	f.Replayed += g.Replayed
+	addUsage(&f.CachedUsage, &g.CachedUsage)
+	addUsage(&f.Recalled, &g.Recalled)
+}
+
+func addUsage(sum, u *message.Usage) {
+	if u != nil {
+		sum.InputTokens += u.InputTokens
+		sum.OutputTokens += u.OutputTokens
+		sum.CachedTokens += u.CachedTokens
+	}
 }
 
 // BatchConfig says how a batch is run. The zero value makes one run of each
@@ -82,6 +106,11 @@ type BatchConfig struct {
 	// them, after which no new run starts and Batch returns ErrGivenUp: most
 	// likely the server is down or a setting is wrong. 0 is without end.
 	Patience int
+	Timeout  time.Duration // of one run, which then has failed; 0 is without end
+	// Halt, if not nil, says of the error that ended a run whether it would end
+	// all: the run is then not failed but interrupted, those at work go on, no
+	// new one starts, and Batch returns the error.
+	Halt func(error) bool
 }
 
 // ErrGivenUp says that too many runs failed in a row.
@@ -95,6 +124,7 @@ type Totals struct {
 	Interrupted int           `json:"interrupted"`
 	Calls       int           `json:"calls"` // of models and tools, made now
 	Usage       message.Usage `json:"usage"`
+	Free
 }
 
 func (t *Totals) add(e Event) {
@@ -109,9 +139,8 @@ func (t *Totals) add(e Event) {
 		t.Interrupted++
 	}
 	t.Calls += e.Calls
-	t.Usage.InputTokens += e.Usage.InputTokens
-	t.Usage.OutputTokens += e.Usage.OutputTokens
-	t.Usage.CachedTokens += e.Usage.CachedTokens
+	addUsage(&t.Usage, &e.Usage)
+	t.Free.add(e.Free)
 }
 
 // Batch runs the team on many tasks, task by task and of each sample by sample.
@@ -128,6 +157,7 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 		slots   = make(chan struct{}, max(1, cfg.Concurrency))
 		inRow   int
 		givenUp atomic.Bool
+		halted  error
 	)
 	tell := func(e Event) {
 		mu.Lock()
@@ -138,6 +168,11 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 			inRow = 0
 		case Failed:
 			if inRow++; inRow == cfg.Patience {
+				givenUp.Store(true)
+			}
+		case Interrupted:
+			if halted == nil && cfg.Halt != nil && e.Err != nil && cfg.Halt(e.Err) {
+				halted = fmt.Errorf("run %s: %w", e.Run, e.Err)
 				givenUp.Store(true)
 			}
 		}
@@ -156,7 +191,7 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := o.one(ctx, s, ledger, tell); err != nil {
+			if err := o.one(ctx, s, ledger, cfg, tell); err != nil {
 				cancel(err)
 			}
 		})
@@ -166,6 +201,8 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 	case bad != nil:
 	case ctx.Err() != nil:
 		bad = context.Cause(ctx)
+	case halted != nil:
+		bad = halted
 	case givenUp.Load():
 		bad = fmt.Errorf("%w: %d", ErrGivenUp, cfg.Patience)
 	}
@@ -210,7 +247,7 @@ func take(ctx context.Context, slots chan<- struct{}, drain <-chan struct{}) boo
 }
 
 // one makes one run of a batch. Its error stops the batch.
-func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, tell func(Event)) error {
+func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, cfg BatchConfig, tell func(Event)) error {
 	start := o.cfg.Clock()
 	entry, err := ledger.Begin(ctx, s.run, s.task)
 	if errors.Is(err, ErrDone) {
@@ -222,13 +259,13 @@ func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, tell fu
 	}
 	tell(Event{Run: s.run, Outcome: Started})
 	meter := &meter{Entry: entry, recalled: map[message.ID]bool{}}
-	res, err := o.RunAs(ctx, s.run, s.task, meter, meter)
+	res, err := o.timed(ctx, s, meter, cfg.Timeout)
 	e := Event{Run: s.run, Outcome: Done, Err: err}
 	var stop error
 	switch {
 	case err == nil:
 		stop = entry.Seal(ctx, res)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, cfg.Halt != nil && cfg.Halt(err):
 		e.Outcome = Interrupted
 	default:
 		e.Outcome = Failed
@@ -239,9 +276,23 @@ func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, tell fu
 		stop = fmt.Errorf("run %s: %w", s.run, stop)
 	}
 	e.Took = o.cfg.Clock().Sub(start)
-	e.Calls, e.Usage = meter.calls, meter.usage
+	e.Calls, e.Usage, e.Free = meter.calls, meter.usage, meter.free
 	tell(e)
 	return stop
+}
+
+// timed makes one run, within its time.
+func (o *Orchestrator) timed(ctx context.Context, s sample, m *meter, limit time.Duration) (Result, error) {
+	if limit == 0 {
+		return o.RunAs(ctx, s.run, s.task, m, m)
+	}
+	inTime, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	res, err := o.RunAs(inTime, s.run, s.task, m, m)
+	if err != nil && inTime.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("no ranking within %s: %w", limit, err)
+	}
+	return res, err
 }
 
 // meter counts what a run fetches from outside on its way into the log.
@@ -251,6 +302,7 @@ type meter struct {
 	recalled map[message.ID]bool
 	calls    int
 	usage    message.Usage
+	free     Free
 }
 
 // Recall implements [agents.Record].
@@ -267,16 +319,24 @@ func (m *meter) Recall(id message.ID, digest string) (message.Envelope, bool, er
 // Append implements [message.Log].
 func (m *meter) Append(ctx context.Context, e message.Envelope) error {
 	if e.Fact() {
-		m.mu.Lock()
-		if !m.recalled[e.ID] {
-			m.calls++
-			if u := e.Meta.Usage; u != nil {
-				m.usage.InputTokens += u.InputTokens
-				m.usage.OutputTokens += u.OutputTokens
-				m.usage.CachedTokens += u.CachedTokens
-			}
-		}
-		m.mu.Unlock()
+		m.count(e)
 	}
 	return m.Entry.Append(ctx, e)
+}
+
+func (m *meter) count(e message.Envelope) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch asked := e.Meta.Model != ""; { // of a model, not of a tool
+	case m.recalled[e.ID] && asked:
+		m.free.Replayed++
+		addUsage(&m.free.Recalled, e.Meta.Usage)
+	case m.recalled[e.ID]:
+	case e.Meta.Cached:
+		m.free.Cached++
+		addUsage(&m.free.CachedUsage, e.Meta.Usage)
+	default:
+		m.calls++
+		addUsage(&m.usage, e.Meta.Usage)
+	}
 }

@@ -24,6 +24,7 @@ const (
 	exitFailure = 1 // the command could not do its work, or did only part of it
 	exitUsage   = 2 // the command line or a configuration file is wrong
 	exitGate    = 3 // the command ran, and what it checks does not hold (replay, verify, diff, audit)
+	exitBudget  = 4 // the budget is reached, and work is left
 )
 
 // app is what every command works with.
@@ -99,7 +100,7 @@ func (a *app) draining() (drain <-chan struct{}, release func()) {
 // fault is an error with what the command line adds to it.
 type fault struct {
 	err  error
-	kind string // "usage", "gate", or "" for a failure
+	kind string // "usage", "gate", "budget", or "" for a failure
 	hint string // what to do, one sentence
 }
 
@@ -139,6 +140,8 @@ func (a *app) report(err error) int {
 		code, kind = exitUsage, f.kind
 	case "gate":
 		code, kind = exitGate, f.kind
+	case "budget":
+		code, kind = exitBudget, f.kind
 	}
 	text := oneLine(err.Error())
 	if errors.Is(err, context.Canceled) {

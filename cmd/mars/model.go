@@ -53,39 +53,49 @@ func (a *app) addModelFlags(c *cobra.Command) *modelFlags {
 // open opens the model that a spec names. The function it returns, if not nil,
 // says whether the model may work on a task of that moment.
 func (f *modelFlags) open(spec string) (model.Model, func(asOf time.Time) error, error) {
-	if f.attempts < 1 || f.timeout < 0 {
-		return nil, nil, usagef("--attempts %d, --call-timeout %s: want 1 or more attempts and a time", f.attempts, f.timeout)
-	}
 	kind, rest, named := strings.Cut(spec, ":")
 	if kind == "builtin" {
 		return f.builtin(rest, named)
 	}
+	m, _, err := f.remote(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	return model.Retry(m, model.RetryConfig{Attempts: f.attempts, Timeout: f.timeout, OnRetry: f.retried}), nil, nil
+}
+
+// retried tells of a call that will be tried again.
+func (f *modelFlags) retried(err error, wait time.Duration) {
+	if f.onRetry != nil {
+		f.onRetry(err, wait)
+	}
+}
+
+// remote opens a model behind a network, without retries. The provider is what
+// it has in common with other models that fail when it fails.
+func (f *modelFlags) remote(spec string) (_ model.Model, provider string, err error) {
+	if f.attempts < 1 || f.timeout < 0 {
+		return nil, "", usagef("--attempts %d, --call-timeout %s: want 1 or more attempts and a time", f.attempts, f.timeout)
+	}
+	kind, rest, named := strings.Cut(spec, ":")
 	if !named || rest == "" {
-		return nil, nil, notAModel(spec)
+		return nil, "", notAModel(spec)
 	}
 	name, base := rest, f.baseURL
 	if i := max(strings.LastIndex(rest, "@http://"), strings.LastIndex(rest, "@https://")); i >= 0 {
 		name, base = rest[:i], rest[i+1:]
 	}
 	var m model.Model
-	var err error
 	switch kind {
 	case "openai":
 		m, err = f.openai(name, base)
 	case "langchain":
 		m, err = f.langchain(name, base)
+		kind, _, _ = strings.Cut(rest, "/")
 	default:
 		err = notAModel(spec)
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	retried := func(err error, wait time.Duration) {
-		if f.onRetry != nil {
-			f.onRetry(err, wait)
-		}
-	}
-	return model.Retry(m, model.RetryConfig{Attempts: f.attempts, Timeout: f.timeout, OnRetry: retried}), nil, nil
+	return m, kind + " " + base, err
 }
 
 func notAModel(spec string) error {

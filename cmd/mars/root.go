@@ -95,6 +95,7 @@ The program's exit status:
   1  failure: the command could not do its work, or did only part of it
   2  usage: the command line or a configuration file is wrong
   3  gate: the command ran, and what it checks does not hold (replay, verify, diff, audit)
+  4  budget: the budget is reached and work is left; a larger one goes on
 
 With --json an error is {"error":{"kind","message","hint"}} on standard error.`),
 	}

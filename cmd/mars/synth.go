@@ -24,6 +24,8 @@ import (
 type synthesis struct {
 	team        teamFlags
 	models      *modelFlags
+	spend       spendFlags
+	spending    *spending
 	model       string
 	modelFor    []string
 	data        string
@@ -51,6 +53,7 @@ type synthReport struct {
 	Samples int                 `json:"samples"` // of each task
 	Totals  orchestrator.Totals `json:"totals"`
 	Seconds float64             `json:"seconds"`
+	Spend   *spendReport        `json:"spend,omitempty"` // of all that was done for the store; nil: nothing costs
 }
 
 func synthCommand(a *app) *cobra.Command {
@@ -72,6 +75,13 @@ made of. The first goes by the task's id, the others by ID~2, ID~3 and on; a lar
 number adds to those that are there. The model must draw at random for them to
 differ: a server does at a temperature above 0, builtin never does.
 
+What is asked of providers is bounded: --requests-per-minute and its like hold
+calls to a rate, --budget and --budget-tokens to a sum that is never passed. A
+call is made only if the most that it can cost is left; a budget that is reached
+ends the command with exit code 4, and the same command with a larger one goes
+on. mars counts what a store's runs cost in a file beside it, STORE.spend.
+--dry-run estimates tokens and cost before, and pays nothing.
+
 With --student the student works in the team's place, in one conversation, on any
 server that holds its model; its runs are recorded, replayed, scored, exported
 and measured as those of a team.`),
@@ -81,12 +91,14 @@ and measured as those of a team.`),
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --concurrency 16 --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --temperature 0.7 --samples 8 --out eight.db
   mars synth --data data/ml --tasks tasks.jsonl --student --model openai:star --base-url http://127.0.0.1:8000/v1 --out student.db
+  mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --prices prices.yaml --budget 5.00 --max-tokens 4096 --cache replies.db --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --model-for ranker=openai:gpt-4.1 --dry-run --out run.db`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.synth(c, s) },
 	}
 	s.models = a.addModelFlags(c)
 	s.team.add(c)
+	s.spend.add(c)
 	f := c.Flags()
 	f.StringVar(&s.data, "data", "", "data set directory made by mars import")
 	f.StringVar(&s.tasks, "tasks", "", "tasks made by mars tasks, JSONL")
@@ -119,6 +131,9 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	ctx := c.Context()
 	setup, err := s.setup(c)
 	if err != nil {
+		return err
+	}
+	if s.spending, err = s.spend.check(s.models, s.seed); err != nil {
 		return err
 	}
 	list, err := s.list()
@@ -166,9 +181,16 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if err != nil {
 		return storeError(err)
 	}
+	if err := s.spending.start(ctx, s.out); err != nil {
+		return errors.Join(err, st.Close())
+	}
 	report, err := a.runBatch(ctx, s, works, st, list)
-	if e := st.Close(); err == nil {
+	if e := errors.Join(s.spending.Close(), st.Close()); err == nil {
 		err = e
+	}
+	reached := errors.Is(err, model.ErrBudget)
+	if reached {
+		err = nil // told with the report
 	}
 	if errors.Is(err, orchestrator.ErrGivenUp) {
 		return hinted(err, "mars inspect %s shows their causes; the same command goes on when they are gone", s.out)
@@ -185,6 +207,9 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	}
 	left := runs - report.Totals.Done - report.Totals.Skipped - report.Totals.Failed
 	switch {
+	case reached:
+		return hinted(&fault{err: fmt.Errorf("the budget is reached with %s of %s %s left", thousands(int64(left)), thousands(int64(runs)), noun), kind: "budget"},
+			"the same command with a larger one goes on from here, and pays nothing twice")
 	case left > 0:
 		return hinted(fmt.Errorf("stopped with %s of %s %s left", thousands(int64(left)), thousands(int64(runs)), noun),
 			"the same command goes on from here")
@@ -275,7 +300,11 @@ func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
 	if s.dryRun && !strings.HasPrefix(spec, "builtin") {
 		return silent, nil // nothing is called, so no key is needed
 	}
-	m, check, err := s.models.open(spec)
+	open := s.models.open
+	if s.spending != nil {
+		open = func(spec string) (model.Model, func(time.Time) error, error) { return s.spending.open(spec, s.maxTokens) }
+	}
+	m, check, err := open(spec)
 	if err != nil || check == nil {
 		return m, err
 	}
@@ -311,13 +340,15 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 		Concurrency: s.concurrency,
 		Patience:    s.patience,
 		Drain:       drain,
+		Timeout:     s.spend.taskTime,
+		Halt:        func(err error) bool { return errors.Is(err, model.ErrBudget) },
 		Progress: func(e orchestrator.Event) {
 			tokens += e.Usage.InputTokens + e.Usage.OutputTokens
 			if e.Outcome == orchestrator.Failed {
 				failed++
 				bar.notef("mars: %s failed: %s", e.Run, oneLine(e.Err.Error()))
 			}
-			bar.Extra("%s tokens, %d failed", thousands(int64(tokens)), failed)
+			bar.Extra("%s tokens%s, %d failed", thousands(int64(tokens)), s.spending.line(), failed)
 			switch e.Outcome {
 			case orchestrator.Skipped:
 				bar.Skip(1)
@@ -326,6 +357,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 			}
 		},
 	})
+	report.Spend = s.spending.report(totals.Done + totals.Skipped)
 	report.Totals, report.Seconds = totals, a.now().Sub(start).Round(time.Millisecond).Seconds()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = nil // stopped by the person: what is left is told with the report
@@ -352,22 +384,4 @@ func each(list []tasks.Task) iter.Seq2[tasks.Task, error] {
 			}
 		}
 	}
-}
-
-func writeSynth(w io.Writer, r synthReport) {
-	if r.Samples > 1 {
-		fmt.Fprintf(w, "%s: %s of %s runs (%s tasks, %d samples of each)", r.Store, thousands(int64(r.Totals.Done+r.Totals.Skipped)),
-			thousands(int64(r.Tasks*r.Samples)), thousands(int64(r.Tasks)), r.Samples)
-	} else {
-		fmt.Fprintf(w, "%s: %s of %s tasks", r.Store, thousands(int64(r.Totals.Done+r.Totals.Skipped)), thousands(int64(r.Tasks)))
-	}
-	fmt.Fprintf(w, " done by %s", r.Model)
-	if r.Totals.Skipped > 0 {
-		fmt.Fprintf(w, " (%s before)", thousands(int64(r.Totals.Skipped)))
-	}
-	fmt.Fprintf(w, ", %s failed; %s calls", thousands(int64(r.Totals.Failed)), thousands(int64(r.Totals.Calls)))
-	if in, out := r.Totals.Usage.InputTokens, r.Totals.Usage.OutputTokens; in+out > 0 {
-		fmt.Fprintf(w, ", %s tokens in, %s out", thousands(int64(in)), thousands(int64(out)))
-	}
-	fmt.Fprintf(w, "; %.1f s\n", r.Seconds)
 }

@@ -40,12 +40,18 @@ func (a *app) plan(ctx context.Context, s synthesis, w *works, list []tasks.Task
 			calls++ // a turn with tools, and the answer
 		}
 	}
+	missing := len(list)*s.samples - done
 	p := struct {
-		Tasks int `json:"tasks"`
-		Runs  int `json:"runs"`
-		Done  int `json:"done"`
-		Calls int `json:"model_calls_about"`
-	}{len(list), len(list) * s.samples, done, calls * (len(list)*s.samples - done)}
+		Tasks    int       `json:"tasks"`
+		Runs     int       `json:"runs"`
+		Done     int       `json:"done"`
+		Calls    int       `json:"model_calls_about"`
+		Estimate *estimate `json:"estimate,omitempty"`
+	}{Tasks: len(list), Runs: len(list) * s.samples, Done: done, Calls: calls * missing}
+	var err error
+	if p.Estimate, err = s.estimate(ctx, w, list, missing); err != nil {
+		return err
+	}
 	return a.print(p, func(out io.Writer) {
 		fmt.Fprintf(out, "%s tasks", thousands(int64(p.Tasks)))
 		noun := "task"
@@ -55,5 +61,28 @@ func (a *app) plan(ctx context.Context, s synthesis, w *works, list []tasks.Task
 		}
 		fmt.Fprintf(out, ", %s of them done; about %s model calls (%d a %s; long histories and subtasks that are sent back add some)\n",
 			thousands(int64(p.Done)), thousands(int64(p.Calls)), calls, noun)
+		writeEstimate(out, p.Estimate)
 	})
+}
+
+func writeSynth(w io.Writer, r synthReport) {
+	if r.Samples > 1 {
+		fmt.Fprintf(w, "%s: %s of %s runs (%s tasks, %d samples of each)", r.Store, thousands(int64(r.Totals.Done+r.Totals.Skipped)),
+			thousands(int64(r.Tasks*r.Samples)), thousands(int64(r.Tasks)), r.Samples)
+	} else {
+		fmt.Fprintf(w, "%s: %s of %s tasks", r.Store, thousands(int64(r.Totals.Done+r.Totals.Skipped)), thousands(int64(r.Tasks)))
+	}
+	fmt.Fprintf(w, " done by %s", r.Model)
+	if r.Totals.Skipped > 0 {
+		fmt.Fprintf(w, " (%s before)", thousands(int64(r.Totals.Skipped)))
+	}
+	fmt.Fprintf(w, ", %s failed; %s calls", thousands(int64(r.Totals.Failed)), thousands(int64(r.Totals.Calls)))
+	if in, out := r.Totals.Usage.InputTokens, r.Totals.Usage.OutputTokens; in+out > 0 {
+		fmt.Fprintf(w, ", %s tokens in, %s out", thousands(int64(in)), thousands(int64(out)))
+	}
+	if free := r.Totals.Free; free.Cached+free.Replayed > 0 {
+		fmt.Fprintf(w, "; %s cached, %s replayed", thousands(int64(free.Cached)), thousands(int64(free.Replayed)))
+	}
+	fmt.Fprintf(w, "; %.1f s\n", r.Seconds)
+	writeSpend(w, r.Spend)
 }
