@@ -121,6 +121,10 @@ func parse(b []byte) (*Graph, error) {
 	return g, nil
 }
 
+// ErrFormat is the error of a snapshot that is whole, but of another program's
+// format.
+var ErrFormat = errors.New("this program does not read graphs of format")
+
 // split checks the head of the file and returns its sections.
 func split(b []byte) (sections [][]byte, err error) {
 	le := binary.LittleEndian
@@ -129,11 +133,11 @@ func split(b []byte) (sections [][]byte, err error) {
 	}
 	switch v := le.Uint32(b[8:]); {
 	case v > version:
-		return nil, fmt.Errorf("it has format %d, newer than %d, the newest that this program reads: use a newer program or import the data set again", v, version)
+		return nil, fmt.Errorf("%w %d, newer than %d, the newest that it reads: use a newer program or import the data set again", ErrFormat, v, version)
 	case v == 0:
 		return nil, damaged("it says format 0, which never was")
 	case v < version:
-		return nil, fmt.Errorf("it has format %d, which this program no longer reads: import the data set again", v)
+		return nil, fmt.Errorf("%w %d, of an earlier program: import the data set again", ErrFormat, v)
 	}
 	if len(b) < headerLength {
 		return nil, damaged("it ends after %d bytes, within its header", len(b))

@@ -122,6 +122,9 @@ func openAs(dir string, manifest []byte) (*Dataset, error) {
 		return nil, err
 	}
 	g, err := graph.OpenWith(m.Graph.path(dir, graphFile), late)
+	if errors.Is(err, graph.ErrFormat) {
+		return nil, fmt.Errorf("data set %s: %w, with --force", dir, err)
+	}
 	if err != nil {
 		return nil, damaged(dir, "%v", err)
 	}
