@@ -99,6 +99,15 @@ func readRun(ctx context.Context, path string, prices prices) (recorded, error) 
 			r.answers[id] = eval.Answer{Ranking: t.Run.Ranking, Expense: prices.expense(t)}
 		}
 	}
+	for run, err := range st.Runs(ctx) {
+		if err != nil {
+			return r, storeError(err)
+		}
+		if run.Status == trajectories.Failed && !seen[run.Task.ID] { // a miss
+			seen[run.Task.ID] = true
+			r.tasks = append(r.tasks, run.Task)
+		}
+	}
 	if len(r.tasks) == 0 {
 		return r, fmt.Errorf("%s has no tasks to measure", path)
 	}

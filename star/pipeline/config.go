@@ -50,7 +50,8 @@ type Tasks struct {
 	Scenario  string `yaml:"scenario"`
 	Negatives string `yaml:"negatives"`
 	PerUser   int    `yaml:"per_user"`
-	Limit     int    `yaml:"limit"` // users, for each of the two; 0: all
+	Limit     int    `yaml:"limit"`      // users, for each of the two; 0: all
+	TestLimit int    `yaml:"test_limit"` // users of the test, if other than Limit
 	TrainFrom string `yaml:"train_from"`
 	TestFrom  string `yaml:"test_from"`
 }
@@ -93,7 +94,6 @@ type Serve struct {
 	// "": the one that was trained, on a server that the pipeline starts.
 	Model       string  `yaml:"model"`
 	KeyFile     string  `yaml:"api_key_file"`
-	Limit       int     `yaml:"limit"` // tasks; 0: all
 	MaxTokens   int     `yaml:"max_tokens"`
 	Temperature float64 `yaml:"temperature"`
 	Distinct    bool    `yaml:"distinct"` // never a label twice in a ranking
@@ -206,6 +206,9 @@ func (s *Settings) fill() {
 	if t.FromScratch == "" && t.Model == "" && !s.Train.Off {
 		t.FromScratch = "2m"
 	}
+	if s.Tasks.TestLimit == 0 {
+		s.Tasks.TestLimit = s.Tasks.Limit
+	}
 	small := t.FromScratch != ""
 	set := func(to *string, small, large string, isSmall bool) {
 		if *to == "" && isSmall {
@@ -236,7 +239,7 @@ func (s Settings) check() error {
 		return fmt.Errorf("train: detail is %q: want full or brief", t.Detail)
 	case s.Teacher.Samples < 1 || s.Teacher.Concurrency < 1 || s.Serve.Told.Concurrency < 1:
 		return errors.New("samples and concurrency are 1 or more")
-	case s.Tasks.PerUser < 1 || s.Tasks.Limit < 0 || s.Serve.Told.Limit < 0 || s.Audit.Told.Derive < 0:
+	case s.Tasks.PerUser < 1 || s.Tasks.Limit < 0 || s.Tasks.TestLimit < 0 || s.Audit.Told.Derive < 0:
 		return errors.New("per_user is 1 or more, and limit and derive are not negative")
 	case s.SFT.Minutes < 0 || s.GRPO.Told.Minutes < 0 || s.SFT.LoRA < 0 || s.GRPO.Told.LoRA < 0:
 		return errors.New("minutes and lora are not negative")

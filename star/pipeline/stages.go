@@ -116,18 +116,18 @@ func (p plan) fits() Stage {
 }
 
 func (p plan) makes() Stage {
-	set := func(out, gold string, when ...string) Command {
+	set := func(limit int, out, gold string, when ...string) Command {
 		args := append([]string{"tasks", "--data", p.data}, when...)
 		args = append(args, "--scenario", p.Tasks.Scenario, "--negatives", p.Tasks.Negatives, "--per-user", strconv.Itoa(p.Tasks.PerUser), "--seed", p.seed())
-		if p.Tasks.Limit > 0 {
-			args = append(args, "--limit", strconv.Itoa(p.Tasks.Limit))
+		if limit > 0 {
+			args = append(args, "--limit", strconv.Itoa(limit))
 		}
 		return Command{Args: append(args, "--out", out, "--gold", gold)}
 	}
 	return Stage{Name: TaskMake, Inputs: []string{p.sealed},
 		Commands: []Command{
-			set(trainSet, trainGold, "--after", p.Tasks.TrainFrom, "--before", p.Tasks.TestFrom),
-			set(testSet, testGold, "--after", p.Tasks.TestFrom),
+			set(p.Tasks.Limit, trainSet, trainGold, "--after", p.Tasks.TrainFrom, "--before", p.Tasks.TestFrom),
+			set(p.Tasks.TestLimit, testSet, testGold, "--after", p.Tasks.TestFrom),
 		},
 		Outputs: []string{"train.jsonl", "train-gold.jsonl", "test.jsonl", "test-gold.jsonl"}}
 }

@@ -82,9 +82,6 @@ func (p plan) serves(without string) Stage {
 			"--max-tokens", strconv.Itoa(f.MaxTokens), "--max-failures", "0", "--out", answers}, p.members(false)...),
 		Aside: []string{"--concurrency", strconv.Itoa(f.Concurrency)},
 	}
-	if f.Limit > 0 {
-		c.Args = append(c.Args, "--limit", strconv.Itoa(f.Limit))
-	}
 	s := Stage{Name: Serving, Inputs: append([]string{p.sealed, testSet}, p.teamFiles(false)...), Outputs: []string{"student.db"}, Resumes: true, Lasts: true}
 	if f.Model != "" {
 		c.Args = append(c.Args, "--model", f.Model)

@@ -3,11 +3,11 @@ package training
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 )
 
@@ -50,10 +50,28 @@ func Serve(ctx context.Context, s Server) (url string, end func(), err error) {
 		stop()
 		_ = c.Wait() // it ends by the interrupt
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if url = strings.TrimSpace(line); err != nil || !strings.HasPrefix(url, "http") {
+	lines := bufio.NewReader(out)
+	for url == "" && err == nil {
+		var line []byte
+		line, err = lines.ReadBytes('\n')
+		url = servingAt(line)
+	}
+	if url == "" {
 		end()
 		return "", nil, fmt.Errorf("training: serve %s: it did not start: %s", s.Model, last.line())
 	}
 	return url, end, nil
+}
+
+// servingAt is the URL that a line of the trainer's server tells; "": none.
+func servingAt(line []byte) string {
+	e, err := ParseEvent(line)
+	if err != nil || e.Event != "serving" {
+		return ""
+	}
+	var at struct{ URL string }
+	if json.Unmarshal(e.Raw, &at) != nil {
+		return ""
+	}
+	return at.URL
 }
