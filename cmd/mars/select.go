@@ -17,6 +17,7 @@ import (
 type selection struct {
 	Out string `json:"out"`
 	filter.Summary
+	Spend *acceptedCost `json:"spend,omitempty"` // nil: not known
 }
 
 func selectCommand(a *app) *cobra.Command {
@@ -78,7 +79,11 @@ func (a *app) selectRuns(ctx context.Context, ch choosing, out string) (err erro
 	if summary, err = summary.Write(ctx, out, x.config, x.groups()); err != nil {
 		return storeError(err)
 	}
-	if err := a.print(selection{out, summary}, func(w io.Writer) { writeSelection(w, out, summary) }); err != nil {
+	cost, err := costOf(ch.paths, summary.Accepted)
+	if err != nil {
+		return err
+	}
+	if err := a.print(selection{out, summary, cost}, func(w io.Writer) { writeSelection(w, out, summary); writeCost(w, cost) }); err != nil {
 		return err
 	}
 	a.next("mars export %s --gold %s --selection %s --out sft", strings.Join(ch.paths, " "), ch.gold, out)

@@ -281,9 +281,11 @@ func (s *spending) line() string {
 	return b.String()
 }
 
-// dearest are the rows of a statement, those that cost most first.
+// dearest are the rows of a statement under which something was paid, those that
+// cost most first.
 func dearest(s budget.Statement) []budget.Row {
-	return slices.SortedStableFunc(slices.Values(s.By), func(x, y budget.Row) int {
+	paid := slices.DeleteFunc(slices.Clone(s.By), func(r budget.Row) bool { return r.Calls == 0 })
+	return slices.SortedStableFunc(slices.Values(paid), func(x, y budget.Row) int {
 		return cmp.Or(cmp.Compare(y.Cost, x.Cost), cmp.Compare(y.Tokens(), x.Tokens()))
 	})
 }

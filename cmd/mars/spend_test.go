@@ -5,15 +5,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/model/budget"
 	"github.com/mars-rec/mars/model/builtin"
 	"github.com/mars-rec/mars/model/openai/server"
 	"github.com/mars-rec/mars/trajectories/store"
@@ -116,6 +121,98 @@ func TestSynthStopsAtItsBudget(t *testing.T) {
 		if want[id] != seal {
 			t.Errorf("run %s is another one", id)
 		}
+	}
+
+	var chosen struct {
+		Accepted int
+		Spend    struct {
+			Calls     int
+			Tokens    int64
+			Cost      float64
+			PerRun    float64 `json:"cost_per_accepted"`
+			TokensPer int64   `json:"tokens_per_accepted"`
+		}
+	}
+	if err := json.Unmarshal([]byte(mars(t, "select", "run.db", "--gold", "gold.jsonl", "--out", "chosen", "--json")), &chosen); err != nil {
+		t.Fatal(err)
+	}
+	if c := chosen.Spend; int64(c.Calls) != p.calls.Load() || c.Tokens != p.tokens.Load() || chosen.Accepted == 0 ||
+		c.TokensPer != c.Tokens/int64(chosen.Accepted) || c.PerRun < c.Cost/float64(chosen.Accepted) {
+		t.Errorf("the cost of what was accepted is %+v", chosen)
+	}
+}
+
+// TestKilledSpendingIsCounted kills the program at random moments: its account
+// tells of at least what the provider was paid, and the budget holds over all.
+func TestKilledSpendingIsCounted(t *testing.T) {
+	dir := smallWorld(t, "40")
+	p := newPaid(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "mars")
+	if err := os.Symlink(self, program); err != nil {
+		t.Skip("no symbolic links here, so the test cannot run its own binary as mars:", err)
+	}
+	const most = 300_000
+	args := []string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:paid", "--base-url", p.url,
+		"--max-tokens", "1500", "--budget-tokens", fmt.Sprint(most), "--out", "run.db"}
+	killed := 0
+	for range 8 {
+		c := exec.Command(program, args...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Duration(60+rand.IntN(300))*time.Millisecond, func() { c.Process.Kill() }) //nolint:errcheck // it may have ended
+		if c.Wait() != nil {
+			killed++
+		}
+		timer.Stop()
+		if s, err := budget.ReadJournal("run.db.spend"); err == nil && s.Total.Tokens() < p.tokens.Load() {
+			t.Fatalf("%d tokens are told, %d were paid", s.Total.Tokens(), p.tokens.Load())
+		}
+	}
+	if code, _, messages := marsExits(t, args...); code != exitBudget {
+		t.Fatalf("exit %d: %s", code, messages)
+	}
+	s, err := budget.ReadJournal("run.db.spend")
+	if err != nil || killed == 0 {
+		t.Fatalf("killed %d times, %v", killed, err)
+	}
+	t.Logf("killed %d times: %d tokens paid, %d told of %d", killed, p.tokens.Load(), s.Total.Tokens(), most)
+	if paid := p.tokens.Load(); paid > s.Total.Tokens() || s.Total.Tokens() > most {
+		t.Errorf("%d tokens paid, %d told of %d", paid, s.Total.Tokens(), most)
+	}
+}
+
+// TestPromptsBeginAlike: the fixed part of a prompt comes first and is the same
+// for all tasks, byte by byte, so that a provider's prompt cache finds it.
+func TestPromptsBeginAlike(t *testing.T) {
+	smallWorld(t, "10")
+	var mu sync.Mutex
+	openings := map[string]int{}
+	teacher := builtin.New(builtin.Config{})
+	far := model.Func(func(ctx context.Context, req model.Request) (model.Reply, error) {
+		opening, err := message.Marshal([]any{req.Messages[0], req.Tools})
+		if err != nil {
+			return model.Reply{}, err
+		}
+		mu.Lock()
+		openings[string(opening)]++
+		mu.Unlock()
+		return teacher.Generate(ctx, req)
+	})
+	srv := httptest.NewServer(server.New(far, server.Config{}))
+	defer srv.Close()
+	mars(t, "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:model", "--base-url", srv.URL+"/v1", "--out", "run.db")
+	calls := 0
+	for _, n := range openings {
+		calls += n
+	}
+	t.Logf("%d calls begin in %d ways", calls, len(openings))
+	if len(openings) > 10 || calls < 100 { // seven roles, one of which also sums up; analysts with tools and without
+		t.Errorf("%d calls begin in %d ways: what belongs to the task stands before what does not", calls, len(openings))
 	}
 }
 

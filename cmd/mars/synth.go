@@ -302,7 +302,9 @@ func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
 	}
 	open := s.models.open
 	if s.spending != nil {
-		open = func(spec string) (model.Model, func(time.Time) error, error) { return s.spending.open(spec, s.maxTokens) }
+		open = func(spec string) (model.Model, func(time.Time) error, error) {
+			return s.spending.open(spec, s.maxTokens)
+		}
 	}
 	m, check, err := open(spec)
 	if err != nil || check == nil {

@@ -171,3 +171,17 @@ func (j *Journal) Close() error {
 	j.err = errors.Join(err, fmt.Errorf("spend journal %s: %w", j.path, fs.ErrClosed))
 	return err
 }
+
+// ReadJournal tells what the account in a file stands at, without changing it.
+// A call that is in flight counts with the most that it can cost.
+func ReadJournal(path string) (Statement, error) {
+	j := &Journal{path: path, open: account{}}
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = j.read(b)
+	}
+	if err != nil {
+		return Statement{}, fmt.Errorf("spend journal %s: %w", path, err)
+	}
+	return j.open.statement(Config{Prices: Prices{Currency: j.currency}}), nil
+}
