@@ -67,6 +67,8 @@ var rooms = map[string]room{
 
 	"orchestrator": {may: []string{"agents.", "message.", "message/membus", "message/phase", "model.", "tools.", "tasks."},
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
+	"orchestrator/cluster": {may: []string{"orchestrator.", "agents.", "message.", "model.", "tasks."},
+		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 
 	"trajectories":           {may: []string{"message.", "message/rawjson", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/store":     {may: []string{"internal/inorder", "message.", "message/rawjson", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},

@@ -127,7 +127,8 @@ type Totals struct {
 	Free
 }
 
-func (t *Totals) add(e Event) {
+// Add counts an event.
+func (t *Totals) Add(e Event) {
 	switch e.Outcome {
 	case Done:
 		t.Done++
@@ -148,6 +149,17 @@ func (t *Totals) add(e Event) {
 // the batch, with an error, is a task that cannot be read, the ledger, the end
 // of ctx, or more failures in a row than cfg has patience for.
 func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, error], ledger Ledger, cfg BatchConfig) (Totals, error) {
+	return Each(ctx, list, cfg, func(ctx context.Context, run string, task tasks.Task, tell func(Event)) error {
+		return o.one(ctx, sample{run, task}, ledger, cfg, tell)
+	})
+}
+
+// Each is a batch whose runs are seen to by one: it calls one for each run,
+// cfg.Concurrency of them at once, in the order of [Orchestrator.Batch], and
+// stops for the same reasons. One tells that the run has started, if it does, and
+// what became of it; an error of its own stops the batch.
+func Each(ctx context.Context, list iter.Seq2[tasks.Task, error], cfg BatchConfig,
+	one func(ctx context.Context, run string, task tasks.Task, tell func(Event)) error) (Totals, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
@@ -162,7 +174,7 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 	tell := func(e Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		totals.add(e)
+		totals.Add(e)
 		switch e.Outcome {
 		case Done:
 			inRow = 0
@@ -191,7 +203,7 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := o.one(ctx, s, ledger, cfg, tell); err != nil {
+			if err := one(ctx, s.run, s.task, tell); err != nil {
 				cancel(err)
 			}
 		})
@@ -258,7 +270,7 @@ func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, cfg Bat
 		return fmt.Errorf("run %s: %w", s.run, err)
 	}
 	tell(Event{Run: s.run, Outcome: Started})
-	meter := &meter{Entry: entry, recalled: map[message.ID]bool{}}
+	meter := NewMeter(entry)
 	res, err := o.timed(ctx, s, meter, cfg.Timeout)
 	e := Event{Run: s.run, Outcome: Done, Err: err}
 	var stop error
@@ -276,13 +288,13 @@ func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, cfg Bat
 		stop = fmt.Errorf("run %s: %w", s.run, stop)
 	}
 	e.Took = o.cfg.Clock().Sub(start)
-	e.Calls, e.Usage, e.Free = meter.calls, meter.usage, meter.free
+	meter.Count(&e)
 	tell(e)
 	return stop
 }
 
 // timed makes one run, within its time.
-func (o *Orchestrator) timed(ctx context.Context, s sample, m *meter, limit time.Duration) (Result, error) {
+func (o *Orchestrator) timed(ctx context.Context, s sample, m *Meter, limit time.Duration) (Result, error) {
 	if limit == 0 {
 		return o.RunAs(ctx, s.run, s.task, m, m)
 	}
@@ -293,50 +305,4 @@ func (o *Orchestrator) timed(ctx context.Context, s sample, m *meter, limit time
 		err = fmt.Errorf("no ranking within %s: %w", limit, err)
 	}
 	return res, err
-}
-
-// meter counts what a run fetches from outside on its way into the log.
-type meter struct {
-	Entry
-	mu       sync.Mutex
-	recalled map[message.ID]bool
-	calls    int
-	usage    message.Usage
-	free     Free
-}
-
-// Recall implements [agents.Record].
-func (m *meter) Recall(id message.ID, digest string) (message.Envelope, bool, error) {
-	e, ok, err := m.Entry.Recall(id, digest)
-	if ok {
-		m.mu.Lock()
-		m.recalled[id] = true
-		m.mu.Unlock()
-	}
-	return e, ok, err
-}
-
-// Append implements [message.Log].
-func (m *meter) Append(ctx context.Context, e message.Envelope) error {
-	if e.Fact() {
-		m.count(e)
-	}
-	return m.Entry.Append(ctx, e)
-}
-
-func (m *meter) count(e message.Envelope) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch asked := e.Meta.Model != ""; { // of a model, not of a tool
-	case m.recalled[e.ID] && asked:
-		m.free.Replayed++
-		addUsage(&m.free.Recalled, e.Meta.Usage)
-	case m.recalled[e.ID]:
-	case e.Meta.Cached:
-		m.free.Cached++
-		addUsage(&m.free.CachedUsage, e.Meta.Usage)
-	default:
-		m.calls++
-		addUsage(&m.usage, e.Meta.Usage)
-	}
 }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 //
 //	gzip FILE          writes FILE.gz
 //	cut FILE BYTES     keeps the first BYTES of FILE (negative: all but the last)
+//	nats-server        runs NATS servers: $NATS, $NATS_MONITOR, $NATS_LAZY, $NATS_LAZY_MONITOR
 //	[data]             holds where the real data sets are present, in $DATA
 //	$TOKENIZER         names a small tokenizer.json
 func TestScripts(t *testing.T) {
@@ -53,8 +54,9 @@ func TestScripts(t *testing.T) {
 			return false, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"gzip": gzipFile,
-			"cut":  cutFile,
+			"gzip":        gzipFile,
+			"cut":         cutFile,
+			"nats-server": natsServer,
 		},
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"github.com/mars-rec/mars/graph/rank"
@@ -43,6 +44,7 @@ type synthesis struct {
 	stored      string
 	student     bool
 	detail      string
+	cluster     coordinated
 }
 
 // synthReport is what it came to.
@@ -82,6 +84,10 @@ ends the command with exit code 4, and the same command with a larger one goes
 on. mars counts what a store's runs cost in a file beside it, STORE.spend.
 --dry-run estimates tokens and cost before, and pays nothing.
 
+With --cluster the runs are made by mars worker on any number of machines, and kept
+in the run store here; --concurrency is then the number of runs at work at once,
+and --requests-per-minute that of calls, of all workers together.
+
 With --student the student works in the team's place, in one conversation, on any
 server that holds its model; its runs are recorded, replayed, scored, exported
 and measured as those of a team.`),
@@ -92,13 +98,15 @@ and measured as those of a team.`),
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --temperature 0.7 --samples 8 --out eight.db
   mars synth --data data/ml --tasks tasks.jsonl --student --model openai:star --base-url http://127.0.0.1:8000/v1 --out student.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --prices prices.yaml --budget 5.00 --max-tokens 4096 --cache replies.db --out run.db
-  mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --model-for ranker=openai:gpt-4.1 --dry-run --out run.db`,
+  mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --model-for ranker=openai:gpt-4.1 --dry-run --out run.db
+  mars synth --data data/ml --tasks tasks.jsonl --cluster nats://queue:4222 --nats-monitor http://queue:8222 --concurrency 64 --out run.db`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.synth(c, s) },
 	}
 	s.models = a.addModelFlags(c)
 	s.team.add(c)
 	s.spend.add(c)
+	s.cluster.add(c)
 	f := c.Flags()
 	f.StringVar(&s.data, "data", "", "data set directory made by mars import")
 	f.StringVar(&s.tasks, "tasks", "", "tasks made by mars tasks, JSONL")
@@ -174,6 +182,13 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if err != nil {
 		return err
 	}
+	nc, err := s.cluster.open(ctx, s.spend)
+	if err != nil {
+		return err
+	}
+	if nc != nil {
+		defer nc.Close()
+	}
 	st, err := store.Open(ctx, s.out, store.Config{Manifest: &manifest, Step: s.durable == "step"})
 	if errors.Is(err, store.ErrManifest) {
 		return hinted(err, "give another --out, or the flags that the store was made with")
@@ -184,7 +199,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if err := s.spending.start(ctx, s.out); err != nil {
 		return errors.Join(err, st.Close())
 	}
-	report, err := a.runBatch(ctx, s, works, st, list)
+	report, err := a.runBatch(ctx, s, works, st, nc, list)
 	if e := errors.Join(s.spending.Close(), st.Close()); err == nil {
 		err = e
 	}
@@ -297,7 +312,7 @@ func (s *synthesis) list() ([]tasks.Task, error) {
 
 // open opens a model, and asks it whether it may work on the tasks.
 func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
-	if s.dryRun && !strings.HasPrefix(spec, "builtin") {
+	if (s.dryRun || s.cluster.access.URL != "") && !strings.HasPrefix(spec, "builtin") {
 		return silent, nil // nothing is called, so no key is needed
 	}
 	open := s.models.open
@@ -319,7 +334,7 @@ func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
 }
 
 // runBatch works on the tasks and shows how far it is.
-func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Store, list []tasks.Task) (synthReport, error) {
+func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Store, nc *nats.Conn, list []tasks.Task) (synthReport, error) {
 	report := synthReport{Store: s.out, Model: s.model, Tasks: len(list), Samples: s.samples}
 	if s.samples > 1 && len(w.cfg.Models) == 1 && strings.HasPrefix(s.model, "builtin") {
 		a.notef("note: builtin draws nothing at random, so the %d samples of a task will be the same", s.samples)
@@ -337,7 +352,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	drain, release := a.draining()
 	defer release()
 	failed, tokens := 0, 0
-	totals, err := w.Batch(ctx, each(list), ledger{st}, orchestrator.BatchConfig{
+	config := orchestrator.BatchConfig{
 		Samples:     s.samples,
 		Concurrency: s.concurrency,
 		Patience:    s.patience,
@@ -358,7 +373,14 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 				bar.Add(1)
 			}
 		},
-	})
+	}
+	var totals orchestrator.Totals
+	var err error
+	if nc == nil {
+		totals, err = w.Batch(ctx, each(list), ledger{st}, config)
+	} else {
+		totals, err = s.cluster.coordinate(ctx, nc, st, list, config, s.spend.requests, func(text string) { bar.notef("mars: %s", text) })
+	}
 	report.Spend = s.spending.report(totals.Done + totals.Skipped)
 	report.Totals, report.Seconds = totals, a.now().Sub(start).Round(time.Millisecond).Seconds()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {

@@ -1,0 +1,294 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
+
+	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/tasks"
+)
+
+// ErrCoordinated says that a batch of that name has a coordinator already.
+var ErrCoordinated = errors.New("another coordinator is at work on this server under this name")
+
+// Config says how a batch is coordinated. The zero value is ready to use.
+type Config struct {
+	Name string // of the batch on its server; "": DefaultName
+	// Manifest says, in words that the coordinator and the workers know, what
+	// runs are made with. A worker with another one gets no work.
+	Manifest json.RawMessage
+	Lease    time.Duration // a worker not heard of for so long is lost; 0: 30 s
+	// Losses is how many workers may be lost over one run before it has failed:
+	// most likely it brings them down. 0: 5.
+	Losses int
+	// PerMinute is how many calls of models may start a minute, of all workers
+	// together, evenly spread; 0: any number.
+	PerMinute int
+	// Notice hears what a person should know; may be nil. It is called by one
+	// goroutine at a time.
+	Notice func(string)
+}
+
+// Coordinate lets workers make the runs of a batch, and keeps them in the ledger.
+// It is [orchestrator.Orchestrator.Batch] with the work done elsewhere:
+// batch.Concurrency is how many runs are offered or at work at once, of all
+// workers together. When all runs are seen to, workers are told to go home.
+//
+// While the server cannot be reached it waits. An error is the ledger's, a task
+// that cannot be read, the end of ctx, [orchestrator.ErrGivenUp], or
+// [ErrCoordinated].
+func Coordinate(ctx context.Context, nc *nats.Conn, list iter.Seq2[tasks.Task, error], ledger orchestrator.Ledger,
+	batch orchestrator.BatchConfig, cfg Config) (orchestrator.Totals, error) {
+	if cfg.Lease <= 0 {
+		cfg.Lease = 30 * time.Second
+	}
+	if cfg.Losses <= 0 {
+		cfg.Losses = 5
+	}
+	if cfg.Notice == nil {
+		cfg.Notice = func(string) {}
+	}
+	c := &coordinator{cfg: cfg, names: namesOf(cfg.Name), ledger: ledger, drain: batch.Drain, timeout: batch.Timeout,
+		made: digest(cfg.Manifest), jobs: map[string]*job{}, done: map[string]bool{}, rate: rate.NewLimiter(rate.Inf, 1)}
+	if cfg.PerMinute > 0 {
+		c.rate.SetLimit(rate.Limit(float64(cfg.PerMinute) / time.Minute.Seconds()))
+	}
+	var err error
+	if c.queue, err = newQueue(nc, c.names, max(1, batch.Concurrency), cfg.Lease); err != nil {
+		return orchestrator.Totals{}, err
+	}
+	if err := c.queue.open(ctx); err != nil {
+		return orchestrator.Totals{}, fmt.Errorf("work queue %s: %w", c.names.stream, err)
+	}
+	stop, err := c.listen(ctx, nc)
+	if err != nil {
+		return orchestrator.Totals{}, err
+	}
+	totals, err := orchestrator.Each(ctx, list, batch, c.one)
+	stop()
+	if err != nil || totals.Interrupted > 0 || drained(batch.Drain) {
+		return totals, err // workers wait for whoever goes on
+	}
+	return totals, c.goHome(ctx, nc)
+}
+
+// goHome ends a batch that is complete.
+func (c *coordinator) goHome(ctx context.Context, nc *nats.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Lease)
+	defer cancel()
+	if err := nc.Publish(c.names.over(), nil); err != nil {
+		return err
+	}
+	if err := nc.FlushWithContext(ctx); err != nil {
+		return err
+	}
+	return c.queue.drop(ctx)
+}
+
+func drained(drain <-chan struct{}) bool {
+	select {
+	case <-drain:
+		return true
+	default:
+		return false
+	}
+}
+
+// coordinator is a batch that is being coordinated.
+type coordinator struct {
+	cfg     Config
+	names   names
+	ledger  orchestrator.Ledger
+	queue   *queue
+	made    string
+	rate    *rate.Limiter
+	drain   <-chan struct{}
+	timeout time.Duration
+
+	mu   sync.Mutex
+	jobs map[string]*job // by run: those that are offered or at work
+	done map[string]bool // runs that need nobody any more
+}
+
+// listen answers the calls of workers and keeps the queue filled. Stop ends both
+// and waits for them.
+func (c *coordinator) listen(ctx context.Context, nc *nats.Conn) (stop func(), err error) {
+	within, cancel := context.WithTimeout(ctx, c.cfg.Lease)
+	defer cancel()
+	ask, err := message.Marshal(call{Op: opJoin})
+	if err != nil {
+		return nil, err
+	}
+	switch _, err := nc.RequestWithContext(within, c.names.calls(), ask); {
+	case err == nil:
+		return nil, fmt.Errorf("%s: %w", c.names.prefix, ErrCoordinated)
+	case !errors.Is(err, nats.ErrNoResponders):
+		return nil, fmt.Errorf("%s: %w", c.names.prefix, err)
+	}
+	var wg sync.WaitGroup
+	var gate sync.Mutex
+	closed := false
+	sub, err := nc.Subscribe(c.names.calls(), func(m *nats.Msg) {
+		gate.Lock()
+		defer gate.Unlock()
+		if !closed {
+			wg.Go(func() { c.receive(ctx, m) })
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	filling, end := context.WithCancel(ctx)
+	wg.Go(func() { c.refill(filling) })
+	return func() {
+		_ = sub.Unsubscribe() // an error: the connection is closed
+		gate.Lock()
+		closed = true
+		gate.Unlock()
+		end()
+		wg.Wait() // calls that were taken are answered
+	}, nil
+}
+
+// receive answers one call. A call that cannot be answered is repeated.
+func (c *coordinator) receive(ctx context.Context, m *nats.Msg) {
+	var in call
+	out := answer{State: stateRefused}
+	if err := json.Unmarshal(m.Data, &in); err != nil {
+		out.Text = fmt.Sprintf("the call cannot be read: %v", err)
+	} else {
+		out = c.answer(ctx, in)
+	}
+	payload, err := message.Marshal(out)
+	if err == nil {
+		_ = m.Respond(payload) // without an answer the worker calls again
+	}
+}
+
+func (c *coordinator) answer(ctx context.Context, in call) answer {
+	switch in.Op {
+	case opJoin:
+		return answer{State: stateOK, Manifest: c.cfg.Manifest, Lease: c.cfg.Lease, Timeout: c.timeout, Rated: c.cfg.PerMinute > 0}
+	case opPermit:
+		return answer{State: stateOK, Wait: c.rate.Reserve().Delay()}
+	}
+	if in.Made != c.made {
+		return answer{State: stateOther}
+	}
+	c.mu.Lock()
+	j, done := c.jobs[in.Run], c.done[in.Run]
+	c.mu.Unlock()
+	switch {
+	case done:
+		return answer{State: stateDone}
+	case j == nil:
+		return answer{State: stateUnknown}
+	}
+	return j.answer(ctx, in)
+}
+
+// one sees to one run: it is offered, and ends when a worker ends it.
+func (c *coordinator) one(ctx context.Context, run string, task tasks.Task, tell func(orchestrator.Event)) error {
+	entry, err := c.ledger.Begin(ctx, run, task)
+	if errors.Is(err, orchestrator.ErrDone) {
+		c.finish(run)
+		tell(orchestrator.Event{Run: run, Outcome: orchestrator.Skipped})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("run %s: %w", run, err)
+	}
+	j := &job{c: c, run: run, task: task, entry: orchestrator.NewMeter(entry), tell: tell, ended: make(chan struct{})}
+	c.mu.Lock()
+	c.jobs[run] = j
+	c.mu.Unlock()
+	// An error is no loss: whoever refills the queue offers it again.
+	_ = c.queue.put(ctx, offer{run, task})
+	select {
+	case <-j.ended:
+	case <-ctx.Done():
+		j.interrupt()
+	}
+	e, stop := j.outcome()
+	if e.Outcome == orchestrator.Interrupted {
+		c.mu.Lock()
+		delete(c.jobs, run)
+		c.mu.Unlock()
+	} else {
+		c.finish(run)
+	}
+	tell(e)
+	return stop
+}
+
+// finish says that a run needs nobody any more.
+func (c *coordinator) finish(run string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.jobs, run)
+	c.done[run] = true
+}
+
+// refill looks now and then whether each run that nobody works on is in the
+// queue, and puts it there: the queue may have been wiped, or its message
+// acknowledged late for a worker that had lost the run.
+func (c *coordinator) refill(ctx context.Context) {
+	tick := time.NewTicker(max(c.cfg.Lease/4, 10*time.Millisecond))
+	defer tick.Stop()
+	told := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := c.refillOnce(ctx)
+		if err != nil && !told && ctx.Err() == nil {
+			c.cfg.Notice(fmt.Sprintf("the work queue: %v; it is tried again until it is there", err))
+		}
+		told = err != nil
+	}
+}
+
+func (c *coordinator) refillOnce(ctx context.Context) error {
+	var idle []*job
+	c.mu.Lock()
+	for _, j := range c.jobs {
+		idle = append(idle, j)
+	}
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Lease)
+	defer cancel()
+	offered, err := c.queue.offered(ctx)
+	if err != nil { // gone, most likely: it is made anew
+		if err := c.queue.open(ctx); err != nil {
+			return err
+		}
+		c.cfg.Notice("the work queue was gone; it is rebuilt from the run store")
+		offered = nil
+	}
+	for _, j := range idle {
+		if j.live() {
+			continue
+		}
+		if drained(c.drain) {
+			j.interrupt()
+			continue
+		}
+		if offered[c.names.offer(j.run)] == 0 {
+			if err := c.queue.put(ctx, offer{j.run, j.task}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
