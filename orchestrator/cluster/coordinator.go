@@ -244,11 +244,13 @@ func (c *coordinator) finish(run string) {
 func (c *coordinator) refill(ctx context.Context) {
 	tick := time.NewTicker(max(c.cfg.Lease/4, 10*time.Millisecond))
 	defer tick.Stop()
-	told := false
+	told, drain := false, c.drain
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-drain: // what nobody works on is let go at once
+			drain = nil
 		case <-tick.C:
 		}
 		err := c.refillOnce(ctx)
