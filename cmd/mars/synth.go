@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"strings"
 	"time"
@@ -387,25 +386,4 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 		err = nil // stopped by the person: what is left is told with the report
 	}
 	return report, err
-}
-
-// runs are the runs that there are to be of the tasks.
-func (s synthesis) runs(list []tasks.Task) []store.Planned {
-	all := make([]store.Planned, 0, len(list)*s.samples)
-	for _, t := range list {
-		for n := 1; n <= s.samples; n++ {
-			all = append(all, store.Planned{ID: orchestrator.SampleID(t.ID, n), Task: t})
-		}
-	}
-	return all
-}
-
-func each(list []tasks.Task) iter.Seq2[tasks.Task, error] {
-	return func(yield func(tasks.Task, error) bool) {
-		for _, t := range list {
-			if !yield(t, nil) {
-				return
-			}
-		}
-	}
 }

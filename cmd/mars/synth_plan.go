@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 
+	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/star"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
+	"github.com/mars-rec/mars/trajectories/store"
 )
 
 // plan says what a run would do.
@@ -85,4 +88,25 @@ func writeSynth(w io.Writer, r synthReport) {
 	}
 	fmt.Fprintf(w, "; %.1f s\n", r.Seconds)
 	writeSpend(w, r.Spend)
+}
+
+// runs are the runs that there are to be of the tasks.
+func (s synthesis) runs(list []tasks.Task) []store.Planned {
+	all := make([]store.Planned, 0, len(list)*s.samples)
+	for _, t := range list {
+		for n := 1; n <= s.samples; n++ {
+			all = append(all, store.Planned{ID: orchestrator.SampleID(t.ID, n), Task: t})
+		}
+	}
+	return all
+}
+
+func each(list []tasks.Task) iter.Seq2[tasks.Task, error] {
+	return func(yield func(tasks.Task, error) bool) {
+		for _, t := range list {
+			if !yield(t, nil) {
+				return
+			}
+		}
+	}
 }

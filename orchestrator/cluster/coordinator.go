@@ -33,6 +33,7 @@ type Config struct {
 	// PerMinute is how many calls of models may start a minute, of all workers
 	// together, evenly spread; 0: any number.
 	PerMinute int
+	Clock     func() time.Time // nil: time.Now; only leases and what is told depend on it
 	// Notice hears what a person should know; may be nil. It is called by one
 	// goroutine at a time.
 	Notice func(string)
@@ -53,6 +54,9 @@ func Coordinate(ctx context.Context, nc *nats.Conn, list iter.Seq2[tasks.Task, e
 	}
 	if cfg.Losses <= 0 {
 		cfg.Losses = 5
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	if cfg.Notice == nil {
 		cfg.Notice = func(string) {}

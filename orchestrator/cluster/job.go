@@ -40,7 +40,7 @@ type job struct {
 func (j *job) live() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.hold != "" && time.Since(j.heard) < j.c.cfg.Lease
+	return j.hold != "" && j.c.cfg.Clock().Sub(j.heard) < j.c.cfg.Lease
 }
 
 // outcome is what the job came to, once it has ended.
@@ -68,7 +68,7 @@ func (j *job) end(o orchestrator.Outcome, cause, stop error) {
 	j.event = j.count
 	j.event.Run, j.event.Outcome, j.event.Err = j.run, o, cause
 	if !j.began.IsZero() {
-		j.event.Took = time.Since(j.began)
+		j.event.Took = j.c.cfg.Clock().Sub(j.began)
 	}
 	j.stop = stop
 	close(j.ended)
@@ -110,7 +110,7 @@ func (j *job) standing(in call) state {
 	case "":
 		return stateUnheld
 	case in.Hold:
-		j.heard = time.Now()
+		j.heard = j.c.cfg.Clock()
 		return stateOK
 	}
 	return stateTaken
@@ -119,7 +119,7 @@ func (j *job) standing(in call) state {
 // begin gives the run to a worker, unless another is at work on it.
 func (j *job) begin(ctx context.Context, in call) answer {
 	if j.hold != in.Hold {
-		if j.hold != "" && time.Since(j.heard) < j.c.cfg.Lease {
+		if j.hold != "" && j.c.cfg.Clock().Sub(j.heard) < j.c.cfg.Lease {
 			return answer{State: stateBusy}
 		}
 		if j.hold != "" {
@@ -134,11 +134,11 @@ func (j *job) begin(ctx context.Context, in call) answer {
 		}
 		j.hold, j.used = in.Hold, true
 		if j.began.IsZero() {
-			j.began = time.Now()
+			j.began = j.c.cfg.Clock()
 			j.tell(orchestrator.Event{Run: j.run, Outcome: orchestrator.Started})
 		}
 	}
-	j.heard = time.Now()
+	j.heard = j.c.cfg.Clock()
 	known := true
 	if counts, ok := j.entry.Entry.(interface{ Facts() int }); ok {
 		known = counts.Facts() > 0

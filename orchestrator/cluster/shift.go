@@ -18,6 +18,7 @@ type shift struct {
 	*Worker
 	runner   Runner
 	progress func(orchestrator.Event)
+	clock    func() time.Time
 
 	mu     sync.Mutex
 	totals orchestrator.Totals
@@ -69,7 +70,7 @@ func (s *shift) one(ctx context.Context, m jetstream.Msg) error {
 
 // make makes the run, and says meanwhile that it is at work.
 func (s *shift) make(ctx context.Context, m jetstream.Msg, r *remote, o offer) orchestrator.Event {
-	start := time.Now()
+	start := s.clock()
 	s.tell(orchestrator.Event{Run: o.Run, Outcome: orchestrator.Started})
 	beating, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -99,7 +100,7 @@ func (s *shift) make(ctx context.Context, m jetstream.Msg, r *remote, o offer) o
 	stop()
 	wg.Wait()
 	meter.Count(&e)
-	e.Took = time.Since(start)
+	e.Took = s.clock().Sub(start)
 	return e
 }
 

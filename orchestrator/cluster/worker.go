@@ -85,6 +85,7 @@ type WorkConfig struct {
 	Concurrency int                      // runs at once; 0 is 1
 	Drain       <-chan struct{}          // when closed, no new run starts; those at work finish
 	Progress    func(orchestrator.Event) // called by one goroutine at a time; may be nil
+	Clock       func() time.Time         // nil: time.Now; only what is told depends on it
 }
 
 // Work makes runs until the batch is over, cfg.Drain is closed or ctx ends, which
@@ -112,7 +113,10 @@ func (w *Worker) Work(ctx context.Context, r Runner, cfg WorkConfig) (orchestrat
 		case <-pulling.Done():
 		}
 	})
-	s := &shift{Worker: w, runner: r, progress: cfg.Progress}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	s := &shift{Worker: w, runner: r, progress: cfg.Progress, clock: cfg.Clock}
 	var wg sync.WaitGroup
 	for range max(1, cfg.Concurrency) {
 		wg.Go(func() {
