@@ -23,7 +23,7 @@ import (
 )
 
 // mars runs a command in this process and fails the test if it fails.
-func mars(t *testing.T, args ...string) string {
+func mars(t testing.TB, args ...string) string {
 	t.Helper()
 	var out, messages bytes.Buffer
 	if code := run(t.Context(), args, strings.NewReader(""), &out, &messages, time.Now); code != exitOK {
@@ -33,7 +33,7 @@ func mars(t *testing.T, args ...string) string {
 }
 
 // smallWorld makes a data set and n tasks in dir.
-func smallWorld(t *testing.T, n string) (dir string) {
+func smallWorld(t testing.TB, n string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if _, err := world.Write(filepath.Join(dir, "source"), world.Config{Seed: 7, Users: 300, Items: 400}); err != nil {

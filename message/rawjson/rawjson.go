@@ -42,7 +42,7 @@ func plain(w uint64) int {
 // AppendString appends s as a JSON string, as encoding/json writes it without
 // the escapes for HTML: bytes that are no UTF-8 become \ufffd.
 func AppendString(dst []byte, s string) []byte {
-	src := bytesOf(s)
+	src := Bytes(s)
 	const room = 2*8 + 2 // for eight bytes, each escaped, and one more store
 	dst = append(slices.Grow(dst, len(src)+len(src)/4+room), '"')
 	for i := 0; i < len(src); {
@@ -104,8 +104,8 @@ func appendRare(dst, src []byte, i int) ([]byte, int) {
 	}
 }
 
-// bytesOf are the bytes of s, to be read only.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+// Bytes are the bytes of s, without a copy: to be read only.
+func Bytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // Text is b as a string, without a copy: b does not change from now on.
 func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
@@ -148,7 +148,7 @@ func AppendCompact(dst, src []byte) (_ []byte, ok bool) {
 // -1 where they do not. It is for those that are frequent each and rare together,
 // as a backslash and a u.
 func IndexPair(s string, first, second byte) int {
-	src := bytesOf(s)
+	src := Bytes(s)
 	a, b := uint64(first)*ones, uint64(second)*ones
 	i := 0
 	for ; i+9 <= len(s); i += 8 {

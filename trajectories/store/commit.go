@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 )
 
 const (
@@ -142,13 +143,13 @@ func (t *transaction) apply(work write) error {
 // number of where it is.
 func (t *transaction) body(row envelopeRow) (body, shared any, err error) {
 	if row.fact || len(row.body) < sharable {
-		return string(row.body), nil, nil
+		return row.body, nil, nil
 	}
-	key := sha256.Sum256(row.body)
+	key := sha256.Sum256(rawjson.Bytes(row.body))
 	if number, ok := t.shared[key]; ok {
 		return nil, number, nil
 	}
-	if err := t.exec(insertBody, t.bodies+1, string(row.body)); err != nil {
+	if err := t.exec(insertBody, t.bodies+1, row.body); err != nil {
 		return nil, nil, err
 	}
 	t.bodies++

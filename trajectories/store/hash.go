@@ -1,13 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"strconv"
 
 	"github.com/mars-rec/mars/message"
@@ -18,27 +16,23 @@ import (
 // digest hashes fields, each preceded by its length, under the name of the
 // rule by which they were chosen.
 func digest(rule string, fields ...string) []byte {
-	return begin(rule, fields...).sum()
+	sum := sha256.Sum256(hashed(rule, fields...))
+	return sum[:]
 }
 
-// hasher hashes fields one after the other.
-type hasher struct{ hash.Hash }
-
-func begin(rule string, fields ...string) hasher {
-	h := hasher{sha256.New()}
-	h.add([]byte(rule))
+// hashed is what is hashed of fields.
+func hashed(rule string, fields ...string) []byte {
+	b := append(length(make([]byte, 0, 1<<10), rule), rule...)
 	for _, f := range fields {
-		h.add([]byte(f))
+		b = append(length(b, f), f...)
 	}
-	return h
+	return b
 }
 
-func (h hasher) add(field []byte) {
-	h.Write(binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(len(field))))
-	h.Write(field)
+// length appends the length of a field.
+func length(dst []byte, field string) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(len(field)))
 }
-
-func (h hasher) sum() []byte { return h.Sum(nil) }
 
 // short writes a hash as text.
 func short(h []byte) string { return base64.RawStdEncoding.EncodeToString(h) }
@@ -50,15 +44,14 @@ type envelopeRow struct {
 	run                               int64
 	seq                               int64
 	id, kind, sender, recipient, refs string
-	meta                              string
-	body                              []byte
+	meta, body                        string
 	fact                              bool
 	hash                              []byte
 }
 
 // newRow makes the row of e without its place in the chain.
 func newRow(run int64, e message.Envelope) (envelopeRow, error) {
-	row := envelopeRow{run: run, id: string(e.ID), kind: string(e.Kind), sender: string(e.From), recipient: string(e.To), body: bytes.Clone(e.Body), refs: "[]", fact: e.Fact()}
+	row := envelopeRow{run: run, id: string(e.ID), kind: string(e.Kind), sender: string(e.From), recipient: string(e.To), body: string(e.Body), refs: "[]", fact: e.Fact()}
 	if len(e.Refs) > 0 {
 		b, err := message.Marshal(e.Refs)
 		if err != nil {
@@ -73,7 +66,7 @@ func newRow(run int64, e message.Envelope) (envelopeRow, error) {
 
 // envelope is the message of the row.
 func (r envelopeRow) envelope() (message.Envelope, error) {
-	e := message.Envelope{ID: message.ID(r.id), From: message.Address(r.sender), To: message.Address(r.recipient), Kind: message.Kind(r.kind), Body: r.body}
+	e := message.Envelope{ID: message.ID(r.id), From: message.Address(r.sender), To: message.Address(r.recipient), Kind: message.Kind(r.kind), Body: rawjson.Bytes(r.body)}
 	if r.refs != "[]" {
 		in := rawjson.NewReader([]byte(r.refs))
 		if e.Refs = rawjson.ReadStrings[message.ID](in); !in.Done() {
@@ -89,9 +82,10 @@ func (r envelopeRow) envelope() (message.Envelope, error) {
 // chained is the hash of the row behind the one whose hash is previous; the
 // first row of a run stands behind its id. It covers every column.
 func (r envelopeRow) chained(previous []byte) []byte {
-	h := begin("envelope/1", string(previous), text(r.run), text(r.seq), r.id, r.kind, r.sender, r.recipient, r.refs, r.meta, strconv.FormatBool(r.fact))
-	h.add(r.body)
-	return h.sum()
+	h := sha256.New()
+	h.Write(length(hashed("envelope/1", string(previous), text(r.run), text(r.seq), r.id, r.kind, r.sender, r.recipient, r.refs, r.meta, strconv.FormatBool(r.fact)), r.body))
+	h.Write(rawjson.Bytes(r.body)) // not copied: it is long
+	return h.Sum(nil)
 }
 
 // chainStart is what the first envelope of a run is chained to.

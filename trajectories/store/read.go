@@ -264,7 +264,7 @@ func readEnvelopes(ctx context.Context, db querier, number int64, id string) ([]
 
 // eachEnvelope visits the rows of a run in the order in which they were written.
 func eachEnvelope(ctx context.Context, db querier, number int64, visit func(envelopeRow) error) error {
-	rows, err := db.QueryContext(ctx, `SELECT run, seq, id, kind, sender, recipient, refs, meta, fact, coalesce(envelope.body, body.text), envelope.hash
+	rows, err := db.QueryContext(ctx, `SELECT run, seq, id, kind, sender, recipient, refs, meta, fact, coalesce(envelope.body, body.text, ''), envelope.hash
 		FROM envelope LEFT JOIN body ON body.number = envelope.shared WHERE run = ? ORDER BY seq`, number)
 	if err != nil {
 		return err
