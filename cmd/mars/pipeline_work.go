@@ -56,8 +56,14 @@ func (w *pipelineWork) do(ctx context.Context, job pipeline.Job) error {
 	}
 	for _, line := range job.Lines {
 		line = append(slices.Clone(line), aside...)
-		if job.Resumed && line[0] == "train" && checkpointed(filepath.Join(job.Folder, "student")) {
-			line = append(line, "--resume")
+		if job.Resumed && line[0] == "train" {
+			whole, err := training.Resumable(filepath.Join(job.Folder, "student"))
+			if err != nil {
+				return err
+			}
+			if whole > 0 {
+				line = append(line, "--resume")
+			}
 		}
 		err := w.line(ctx, line)
 		if job.Name == pipeline.Serving && errors.Is(err, errRunsFailed) {
@@ -108,12 +114,6 @@ func (w *pipelineWork) serve(ctx context.Context, job pipeline.Job) (url string,
 	}
 	w.app.notef("starting the model server of %s", job.Serving)
 	return training.Serve(ctx, s)
-}
-
-// checkpointed reports whether training left something to go on from.
-func checkpointed(dir string) bool {
-	found, err := filepath.Glob(filepath.Join(dir, "checkpoint-*"))
-	return err == nil && len(found) > 0
 }
 
 // student says why no student can be trained here although the settings ask for

@@ -93,6 +93,11 @@ func (a *app) trainStage(ctx context.Context, f trainFlags, s stage, python, sou
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
 		return t, err
 	}
+	if f.resume {
+		if _, err := training.Resumable(s.out); err != nil {
+			return t, err
+		}
+	}
 	messages, err := os.OpenFile(filepath.Join(s.out, "trainer.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return t, err
