@@ -124,7 +124,7 @@ func (a *app) pipeline(ctx context.Context, f pipelineFlags) error {
 	for _, o := range outcomes {
 		count[o.Status]++
 	}
-	a.notef("\n%s: %d stages ran, %d had nothing to do", cfg.Dir, count[pipeline.Ran], count[pipeline.Skipped]+count[pipeline.Back])
+	a.notef("\n%s: of the stages %d ran and %d had nothing to do", cfg.Dir, count[pipeline.Ran], count[pipeline.Skipped]+count[pipeline.Back])
 	a.next("mars inspect %s, and read %s", filepath.Join(cfg.Dir, pipeline.Synth, "run.db"), filepath.Join(cfg.Dir, pipeline.Evaluate, "results", "tables.md"))
 	return w.err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,21 +100,31 @@ func (w *pipelineWork) line(ctx context.Context, args []string) error {
 	return err
 }
 
-// serve starts the server of the student that was trained.
+// serve starts the server of the student that was trained, on a free port. It
+// runs until end is called.
 func (w *pipelineWork) serve(ctx context.Context, job pipeline.Job) (url string, end func(), err error) {
-	place, err := w.place.place(ctx)
-	if err != nil {
-		return "", nil, err
-	}
-	s := training.Server{Model: job.Serving, Distinct: job.Distinct}
-	if s.Python, err = w.app.prepare(ctx, place); err != nil {
-		return "", nil, err
-	}
-	if s.Source, err = place.Source(); err != nil {
-		return "", nil, err
-	}
 	w.app.notef("starting the model server of %s", job.Serving)
-	return training.Serve(ctx, s)
+	args := []string{"serve", job.Serving, "--listen", "127.0.0.1:0", "--name", "star"}
+	if job.Distinct {
+		args = append(args, "--distinct")
+	}
+	ctx, stop := context.WithCancel(ctx)
+	urls, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- w.app.trainer(ctx, w.place, args, func(e training.Event) error {
+			if at := e.Text["url"]; at != "" {
+				urls <- at
+			}
+			return nil
+		})
+	}()
+	select {
+	case url := <-urls:
+		return url, func() { stop(); <-ended }, nil
+	case err := <-ended:
+		stop()
+		return "", nil, cmp.Or(err, errors.New("the model server ended before it served"))
+	}
 }
 
 // student says why no student can be trained here although the settings ask for
