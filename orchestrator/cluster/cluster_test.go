@@ -7,7 +7,9 @@ import (
 	"iter"
 	"net"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -202,6 +204,18 @@ func equal(t *testing.T, got, want map[string]string) {
 	}
 }
 
+// nothingLeft finds no goroutine at work for a coordinator or a worker.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for _, who := range []string{"cluster.(*coordinator)", "cluster.(*job)", "cluster.(*Worker)", "cluster.(*shift)", "cluster.(*remote)"} {
+		if strings.Contains(string(stacks), who) {
+			t.Errorf("a goroutine of %s is left:\n%s", who, stacks)
+		}
+	}
+}
+
 var manifest = []byte(`{"team":"t"}`)
 
 // crew are workers that can be waited for.
@@ -295,6 +309,7 @@ func TestTrouble(t *testing.T) {
 			if err := st.Close(); err != nil {
 				t.Fatal(err)
 			}
+			nothingLeft(t)
 			equal(t, seals(t, path), want)
 			if p.repaid() > 0 || p.n != calls {
 				t.Errorf("%d calls were paid for, %d of them again; alone %d", p.n, p.repaid(), calls)

@@ -1,0 +1,123 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/orchestrator/cluster"
+)
+
+// TestOneRateForAllWorkers lets two workers call models under one limit of a call a
+// minute: the second has to wait, whoever it is.
+func TestOneRateForAllWorkers(t *testing.T) {
+	s := serve(t, t.TempDir(), server.RANDOM_PORT)
+	ctx, stop := context.WithCancel(t.Context())
+	st := open(t, filepath.Join(t.TempDir(), "run.db"))
+	defer st.Close()
+	nc, ended := connect(t, s.ClientURL()), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = cluster.Coordinate(ctx, nc, list(1), ledger{st}, orchestrator.BatchConfig{},
+			cluster.Config{Manifest: manifest, PerMinute: 1}) // it ends with its context
+	}()
+	called := 0
+	m := model.Func(func(context.Context, model.Request) (model.Reply, error) { called++; return model.Reply{}, nil })
+	for i, want := range []error{nil, context.DeadlineExceeded} {
+		w, err := cluster.Join(t.Context(), connect(t, s.ClientURL()), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		within := t.Context()
+		if want != nil {
+			var cancel context.CancelFunc
+			within, cancel = context.WithTimeout(within, 50*time.Millisecond)
+			defer cancel()
+		}
+		if _, err := w.Limit(m).Generate(within, model.Request{}); !errors.Is(err, want) {
+			t.Errorf("call %d: error is %v, want %v", i+1, err, want)
+		}
+	}
+	if called != 1 {
+		t.Errorf("%d calls in a minute, want 1", called)
+	}
+	stop()
+	<-ended
+}
+
+// TestSecondCoordinatorIsRefused: two would give out the same runs.
+func TestSecondCoordinatorIsRefused(t *testing.T) {
+	s := serve(t, t.TempDir(), server.RANDOM_PORT)
+	ctx, stop := context.WithCancel(t.Context())
+	st := open(t, filepath.Join(t.TempDir(), "run.db"))
+	defer st.Close()
+	nc, ended := connect(t, s.ClientURL()), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = cluster.Coordinate(ctx, nc, list(1), ledger{st}, orchestrator.BatchConfig{}, cluster.Config{}) // it ends with its context
+	}()
+	if _, err := cluster.Join(t.Context(), nc, ""); err != nil { // it is there
+		t.Fatal(err)
+	}
+	_, err := cluster.Coordinate(t.Context(), nc, list(1), ledger{st}, orchestrator.BatchConfig{}, cluster.Config{})
+	if err == nil || !strings.Contains(err.Error(), cluster.ErrCoordinated.Error()) {
+		t.Errorf("error is %v, want ErrCoordinated", err)
+	}
+	stop()
+	<-ended
+}
+
+// TestFailuresAreKept: a run that fails on a worker has failed with its cause, and
+// a worker that is told to stop hands its run back.
+func TestFailuresAreKept(t *testing.T) {
+	s := serve(t, t.TempDir(), server.RANDOM_PORT)
+	path := filepath.Join(t.TempDir(), "run.db")
+	st := open(t, path)
+	nc := connect(t, s.ClientURL())
+	broken := config(&till{})
+	broken.Model.Model = model.Func(func(context.Context, model.Request) (model.Reply, error) { return model.Reply{}, os.ErrPermission })
+	o, err := orchestrator.New(broken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worked := make(chan error, 1)
+	go func() {
+		w, err := cluster.Join(t.Context(), connect(t, s.ClientURL()), "")
+		if err == nil {
+			_, err = w.Work(t.Context(), o, cluster.WorkConfig{})
+		}
+		worked <- err
+	}()
+	var causes []string
+	totals, err := cluster.Coordinate(t.Context(), nc, list(2), ledger{st}, orchestrator.BatchConfig{Concurrency: 2, Progress: func(e orchestrator.Event) {
+		if e.Outcome == orchestrator.Failed {
+			causes = append(causes, e.Err.Error())
+		}
+	}}, cluster.Config{Manifest: manifest, Lease: lease})
+	if err != nil || totals.Failed != 2 || len(causes) != 2 || !strings.Contains(causes[0], "permission denied") {
+		t.Errorf("%+v, %v: %q", totals, err, causes)
+	}
+	if err := <-worked; err != nil {
+		t.Error(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAccessIsNotRepeated: what is secret in an address is in no error.
+func TestAccessIsNotRepeated(t *testing.T) {
+	for _, url := range []string{"nats://me:sesame@127.0.0.1:1", "nats://me:sesame@%zz", "sesame", "nats://a:sesame@127.0.0.1:1,b:sesame@:x"} {
+		if _, err := cluster.Connect(cluster.Access{URL: url}); err == nil || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%s: error is %v", url, err)
+		}
+	}
+}
