@@ -1,7 +1,7 @@
 // Command remote seats an agent that lives in another process: a ranker that is
 // reached over NATS. Its answer is recorded as one fact, so the run is replayed
 // without it. Here a NATS server and the ranker run within the example, each
-// with a connection of its own; ranker.py is the same ranker in Python.
+// with a connection of its own.
 //
 //	go run ./examples/remote
 package main
