@@ -21,7 +21,7 @@ SFT: dict[str, dict[str, Any]] = {
         "warmup_steps": 0.03,
     },
     "scratch": {
-        "learning_rate": 2e-3,
+        "learning_rate": 1e-3,
         "per_device_train_batch_size": 16,
         "gradient_accumulation_steps": 1,
         "gradient_checkpointing": False,
