@@ -12,6 +12,7 @@ package tasks
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/mars-rec/mars/message"
@@ -32,7 +33,12 @@ func (Task) Kind() message.Kind { return "task" }
 
 // Label returns the name under which the ith candidate (from 0) is shown to a
 // model: c01, c02, ...
-func Label(i int) string { return fmt.Sprintf("c%02d", i+1) }
+func Label(i int) string {
+	if i < 9 {
+		return "c0" + strconv.Itoa(i+1)
+	}
+	return "c" + strconv.Itoa(i+1)
+}
 
 // Labels returns the labels of the task's candidates, in order.
 func (t Task) Labels() []string {

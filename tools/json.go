@@ -25,7 +25,7 @@ func (r *Result) ReadJSON(in *rawjson.Reader) {
 	in.NeedKey("tool")
 	r.Tool = in.String()
 	if in.Key("value") {
-		r.Value = in.Value()
+		r.Value = in.Last()
 	}
 	r.Error = in.Field("error")
 	in.Need("}")

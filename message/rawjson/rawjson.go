@@ -29,16 +29,6 @@ const (
 	highs = 0x80 * ones
 )
 
-// plain returns how many of the eight bytes in w, the first in the lowest
-// place, come before the first one that a JSON string has to escape, ends with,
-// or that is not ASCII.
-func plain(w uint64) int {
-	quote, slash := w^('"'*ones), w^('\\'*ones)
-	// Subtracting borrows from above only, so the lowest mark is right.
-	marks := (w - ' '*ones) | (quote - ones) | (slash - ones) | w
-	return bits.TrailingZeros64(marks&highs) / 8
-}
-
 // AppendString appends s as a JSON string, as encoding/json writes it without
 // the escapes for HTML: bytes that are no UTF-8 become \ufffd.
 func AppendString(dst []byte, s string) []byte {
@@ -46,32 +36,54 @@ func AppendString(dst []byte, s string) []byte {
 	const room = 2*8 + 2 // for eight bytes, each escaped, and one more store
 	dst = append(slices.Grow(dst, len(src)+len(src)/4+room), '"')
 	for i := 0; i < len(src); {
-		if i+8 <= len(src) {
-			if w := load(src, i); plain(w) == 8 {
-				dst = binary.LittleEndian.AppendUint64(dst, w)
-				i += 8
-				continue
-			}
-		}
 		if cap(dst)-len(dst) < room {
 			dst = slices.Grow(dst, len(src)-i+room)
 		}
-		// Each byte is stored with the one after it, and what it does not need is
-		// written over: a branch for each quote would be guessed wrong too often.
 		out, n := dst[:cap(dst)], len(dst)
-		for last := min(i+8, len(src)); i < last; i++ {
-			e := escapes[src[i]]
-			if e == 0 {
+		for i+8 <= len(src) && n+room <= len(out) {
+			w := load(src, i)
+			if ((w-' '*ones)|w)&highs != 0 {
+				break // a control character, or not ASCII
+			}
+			quote, slash := w^('"'*ones), w^('\\'*ones)
+			if ((quote-ones)|(slash-ones))&highs == 0 {
+				binary.LittleEndian.PutUint64(out[n:], w)
+				n += 8
+			} else {
+				// Each byte is stored with the one after it, and what it does not need
+				// is written over: a branch for each quote would be guessed wrong too
+				// often.
+				n = escape(out, n, w)
+				n = escape(out, n, w>>8)
+				n = escape(out, n, w>>16)
+				n = escape(out, n, w>>24)
+				n = escape(out, n, w>>32)
+				n = escape(out, n, w>>40)
+				n = escape(out, n, w>>48)
+				n = escape(out, n, w>>56)
+			}
+			i += 8
+		}
+		dst = dst[:n]
+		for last := min(i+8, len(src)); i < last; {
+			if escapes[src[i]] == 0 {
+				dst, i = appendRare(dst, src, i)
 				break
 			}
-			binary.LittleEndian.PutUint16(out[n:], uint16(e))
-			n += int(e >> 16)
-		}
-		if dst = dst[:n]; i < len(src) && escapes[src[i]] == 0 {
-			dst, i = appendRare(dst, src, i)
+			dst = slices.Grow(dst, 2)
+			dst = dst[:escape(dst[:cap(dst)], len(dst), uint64(src[i]))]
+			i++
 		}
 	}
 	return append(dst, '"')
+}
+
+// escape writes the lowest byte of w, of which it is not to be one that takes
+// more than two bytes, at n, and returns where the next one goes.
+func escape(out []byte, n int, w uint64) int {
+	e := escapes[byte(w)]
+	binary.LittleEndian.PutUint16(out[n:], uint16(e))
+	return n + int(e>>16)
 }
 
 const hex = "0123456789abcdef"
@@ -144,21 +156,22 @@ func AppendCompact(dst, src []byte) (_ []byte, ok bool) {
 	return dst, true
 }
 
-// IndexPair returns where the two bytes first stand one after the other in s;
-// -1 where they do not. It is for those that are frequent each and rare together,
+// IndexPair returns where one of the two pairs of bytes first stands in s; -1
+// where neither does. It is for bytes that are frequent each and rare together,
 // as a backslash and a u.
-func IndexPair(s string, first, second byte) int {
+func IndexPair(s string, p, q [2]byte) int {
 	src := Bytes(s)
-	a, b := uint64(first)*ones, uint64(second)*ones
+	p0, p1, q0, q1 := uint64(p[0])*ones, uint64(p[1])*ones, uint64(q[0])*ones, uint64(q[1])*ones
 	i := 0
 	for ; i+9 <= len(s); i += 8 {
-		both := (load(src, i) ^ a) | (load(src, i+1) ^ b) // a byte of it is 0 where both are
-		if marks := (both - ones) &^ both & highs; marks != 0 {
+		w, next := load(src, i), load(src, i+1)
+		isP, isQ := (w^p0)|(next^p1), (w^q0)|(next^q1) // a byte of them is 0 where the pair stands
+		if marks := ((isP-ones)&^isP | (isQ-ones)&^isQ) & highs; marks != 0 {
 			return i + bits.TrailingZeros64(marks)/8
 		}
 	}
 	for ; i+1 < len(s); i++ {
-		if s[i] == first && s[i+1] == second {
+		if pair := [2]byte{s[i], s[i+1]}; pair == p || pair == q {
 			return i
 		}
 	}

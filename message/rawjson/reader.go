@@ -17,12 +17,18 @@ import "strconv"
 //	r.Need("}")
 //	ok := r.Done()
 type Reader struct {
-	src []byte
-	at  int // -1: it has failed
+	src     []byte
+	at      int  // -1: it has failed
+	trusted bool // src is JSON of the form that is asked for
 }
 
 // NewReader reads src, of which the values it returns are parts.
 func NewReader(src []byte) *Reader { return &Reader{src: src} }
+
+// NewTrusting reads src as NewReader does. It is for texts that are known to be
+// JSON of the form that is asked for: what needs no look to be passed over gets
+// none.
+func NewTrusting(src []byte) *Reader { return &Reader{src: src, trusted: true} }
 
 // Done reports whether all was read, and as it was asked for.
 func (r *Reader) Done() bool { return r.at == len(r.src) }
@@ -107,6 +113,17 @@ func (r *Reader) Value() []byte {
 		r.at = -1
 		return nil
 	}
+	return r.src[from:end:end]
+}
+
+// Last reads a value, as [Reader.Value] does, behind which the text's object has
+// members that are strings, or none.
+func (r *Reader) Last() []byte {
+	from, end := r.at, len(r.src)-1
+	if !r.trusted || from < 0 || from >= end || r.src[end] != '}' || r.src[end-1] != '}' && r.src[end-1] != ']' {
+		return r.Value()
+	}
+	r.at = end // it ends in no string, so in the value
 	return r.src[from:end:end]
 }
 

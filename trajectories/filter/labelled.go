@@ -22,15 +22,17 @@ const mention = 1 << 10
 // false, [told] has the last word.
 func labelled(answer, item, label string) bool {
 	quoted := string(rawjson.AppendString(nil, item))
-	if strings.ContainsAny(quoted, `\/`) || rawjson.IndexPair(answer, '\\', 'u') >= 0 {
+	if strings.ContainsAny(quoted, `\/`) {
 		return false // it may be written in more than one way
 	}
 	for at := 0; ; at++ {
-		next := rawjson.IndexPair(answer[at:], '"', quoted[1])
+		next := rawjson.IndexPair(answer[at:], [2]byte{'\\', 'u'}, [2]byte{'"', quoted[1]})
 		if next < 0 {
 			return true
 		}
-		if at += next; !strings.HasPrefix(answer[at:], quoted) {
+		if at += next; answer[at] == '\\' {
+			return false // as it may here
+		} else if !strings.HasPrefix(answer[at:], quoted) {
 			continue
 		}
 		before, after := answer[:at], answer[at:]

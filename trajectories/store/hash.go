@@ -64,7 +64,8 @@ func newRow(run int64, e message.Envelope) (envelopeRow, error) {
 	return row, err
 }
 
-// envelope is the message of the row.
+// envelope is the message of the row, whose body was checked when it was
+// appended and has been hashed since.
 func (r envelopeRow) envelope() (message.Envelope, error) {
 	e := message.Envelope{ID: message.ID(r.id), From: message.Address(r.sender), To: message.Address(r.recipient), Kind: message.Kind(r.kind), Body: rawjson.Bytes(r.body)}
 	if r.refs != "[]" {
@@ -76,7 +77,8 @@ func (r envelopeRow) envelope() (message.Envelope, error) {
 			}
 		}
 	}
-	return e, message.Unmarshal([]byte(r.meta), &e.Meta)
+	err := message.Unmarshal([]byte(r.meta), &e.Meta)
+	return e.Trusted(), err
 }
 
 // chained is the hash of the row behind the one whose hash is previous; the
