@@ -30,6 +30,12 @@ func TestAuditFindsLeaksInExports(t *testing.T) {
 	mars(t, "export", "run.db", "--gold", "gold.jsonl", "--for", "trl-sft", "--all", "--detail", "brief", "--out", "brief")
 	r, _ = audited(t, "brief", "--runs", "run.db", "--gold", "gold.jsonl")
 	clean(t, r, "overlap")
+	for _, consumer := range []string{"trl-sft", "openai"} { // whose rows tell their orders, and do not
+		dir := consumer + "-permuted"
+		mars(t, "export", "run.db", "--gold", "gold.jsonl", "--for", consumer, "--all", "--permutations", "2", "--seed", "7", "--out", dir)
+		r, _ = audited(t, dir, "--runs", "run.db", "--gold", "gold.jsonl")
+		clean(t, r, "overlap", "marks")
+	}
 
 	golds, err := gold.ReadFile("gold.jsonl")
 	if err != nil {
@@ -73,17 +79,21 @@ func TestAuditFindsLeaksInExports(t *testing.T) {
 		"half a row":   {func(row string) string { return row[:len(row)/2] + "\n" }, "rows", "no JSON"},
 		"another list": {replace(`"candidates":["`, `"candidates":["b9999","`), "rows", "not what its run gives"},
 		"rows beside":  {func(row string) string { return row }, "files", "not name these rows"},
+		"permuted":     {replace("c01:", "c02:"), "rows", "not what its run gives"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			if err := os.CopyFS(filepath.Join(dir, "sft"), os.DirFS("trl-sft")); err != nil {
+			dir, from := t.TempDir(), "trl-sft"
+			if name == "permuted" {
+				from = "trl-sft-permuted"
+			}
+			if err := os.CopyFS(filepath.Join(dir, "sft"), os.DirFS(from)); err != nil {
 				t.Fatal(err)
 			}
 			to := filepath.Join(dir, "sft", "train.jsonl")
 			if plant.check == "files" {
 				to = filepath.Join(dir, "sft", "more.jsonl")
 			}
-			edit(t, filepath.Join("trl-sft", "train.jsonl"), to, func(n int, row string) string {
+			edit(t, filepath.Join(from, "train.jsonl"), to, func(n int, row string) string {
 				if n == at {
 					return plant.change(row)
 				}

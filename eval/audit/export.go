@@ -331,8 +331,6 @@ func (e *exported) close() {
 	switch {
 	case e.remade == nil:
 		b.skip(checkRows, "the run store is not given")
-	case e.m.Permutations > 0:
-		b.skip(checkRows, "the rows tell runs under other orders of their candidates, and are not made again")
 	default:
 		b.examined(checkRows, fmt.Sprintf("%d rows made again: %d bytes", e.remade.rows, e.remade.bytes))
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/trajectories"
@@ -52,7 +53,8 @@ func newRemade(ctx context.Context, source Source, m manifest, golds map[string]
 }
 
 // compare makes a row again and adds where it differs. It returns the run that
-// the row is of; nil if there is none.
+// the row is of, with the candidates in the order in which it is told; nil if
+// there is none.
 func (d *remade) compare(ctx context.Context, b *book, r row, place Place) (*trajectories.Run, error) {
 	d.rows++
 	d.bytes += int64(len(r.text))
@@ -76,21 +78,20 @@ func (d *remade) compare(ctx context.Context, b *book, r row, place Place) (*tra
 		if run == nil {
 			run = &t.Run
 		}
-		if d.m.Permutations > 0 {
-			return run, nil
-		}
-		for i, maker := range d.makers {
-			text, err := d.make(ctx, maker, filter.NewSample(t, ""))
-			if err != nil {
-				why = err
-				continue
-			}
-			if text == r.text {
-				d.makers[0], d.makers[i] = d.makers[i], d.makers[0]
-				return &t.Run, nil
-			}
-			if nearest == "" || parting(text, r.text) > parting(nearest, r.text) {
-				nearest = text
+		for _, told := range d.orders(t, r.candidates()) {
+			for i, maker := range d.makers {
+				text, err := d.make(ctx, maker, told)
+				if err != nil {
+					why = err
+					continue
+				}
+				if text == r.text {
+					d.makers[0], d.makers[i] = d.makers[i], d.makers[0]
+					return &told.Run, nil
+				}
+				if nearest == "" || parting(text, r.text) > parting(nearest, r.text) {
+					nearest = text
+				}
 			}
 		}
 	}
@@ -104,6 +105,28 @@ func (d *remade) compare(ctx context.Context, b *book, r row, place Place) (*tra
 	}
 	b.add(wrong)
 	return run, nil
+}
+
+// orders returns a run as rows tell it: in its own order, or in each that the
+// export's seed draws, and then in those alone that have a row's candidates, if
+// there are any.
+func (d *remade) orders(t *trajectories.Trajectory, candidates []string) []*filter.Sample {
+	own := filter.NewSample(t, "")
+	if d.m.Permutations == 0 {
+		return []*filter.Sample{own}
+	}
+	var all, alike []*filter.Sample
+	for n := range d.m.Permutations {
+		told := own.Relabelled(export.Order(d.m.Seed, own, n))
+		all = append(all, told)
+		if slices.Equal(told.Run.Task.Candidates, candidates) {
+			alike = append(alike, told)
+		}
+	}
+	if alike != nil {
+		return alike
+	}
+	return all
 }
 
 // make makes the row of a run.
@@ -159,12 +182,14 @@ func (d *remade) learn(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, maker := range d.makers {
-			text, err := d.make(ctx, maker, filter.NewSample(t, ""))
-			if err != nil {
-				continue // it gave no row then either
+		for _, told := range d.orders(t, nil) {
+			for _, maker := range d.makers {
+				text, err := d.make(ctx, maker, told)
+				if err != nil {
+					continue // it gave no row then either
+				}
+				d.byRow[sha256.Sum256([]byte(text))] = sum.ID
 			}
-			d.byRow[sha256.Sum256([]byte(text))] = sum.ID
 		}
 	}
 	return nil

@@ -31,7 +31,8 @@ type manifest struct {
 	Filters []struct {
 		Filter string `json:"filter"`
 	} `json:"filters"`
-	Permutations int `json:"permutations"` // rows of a run, each under an order of its own
+	Permutations int   `json:"permutations"` // rows of a run, each under an order of its own
+	Seed         int64 `json:"seed"`         // of these orders
 }
 
 type rowsFile struct {

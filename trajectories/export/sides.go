@@ -54,7 +54,7 @@ func (w *side) rows(groups iter.Seq2[Group, error]) iter.Seq2[Group, error] {
 				for n := range max(1, w.cfg.Permutations) {
 					row := run
 					if w.cfg.Permutations > 0 {
-						row = run.Relabelled(order(w.cfg.Seed, run, n))
+						row = run.Relabelled(Order(w.cfg.Seed, run, n))
 					}
 					fits, err := w.measure(row)
 					if err != nil {
@@ -92,9 +92,10 @@ func (w *side) measure(row *filter.Sample) (fits bool, err error) {
 	return true, nil
 }
 
-// order draws the nth order of a run's candidates: a function of the seed, the
-// run and n alone.
-func order(seed int64, run *filter.Sample, n int) []int {
+// Order draws the order of a run's candidates in the nth of its rows, from 0,
+// where there are [Config.Permutations]: a function of the seed, the run and n
+// alone.
+func Order(seed int64, run *filter.Sample, n int) []int {
 	h := sha256.New()
 	binary.Write(h, binary.BigEndian, []int64{seed, int64(n)}) //nolint:errcheck // a hash does not fail
 	h.Write([]byte(run.Run.ID + "\x00" + run.Run.Seal))
