@@ -33,6 +33,7 @@ type modelFlags struct {
 	format   string
 	attempts int
 	timeout  time.Duration
+	conns    int // to one server at most; 0 is the adapter's own bound
 	// onRetry, if not nil, hears of each call that will be tried again. It may
 	// be set until the models are used.
 	onRetry func(err error, wait time.Duration)
@@ -127,7 +128,7 @@ func (f *modelFlags) openai(name, base string) (model.Model, error) {
 	if key == "" && base == "" {
 		return nil, noKey("openai:"+name, "OPENAI_API_KEY")
 	}
-	m, err := openai.New(name, openai.Config{BaseURL: base, Key: key, Mode: openai.Mode(f.format)})
+	m, err := openai.New(name, openai.Config{BaseURL: base, Key: key, Mode: openai.Mode(f.format), Conns: f.conns})
 	if err != nil {
 		return nil, usagef("%w", err)
 	}

@@ -75,6 +75,7 @@ func (f spendFlags) check(models *modelFlags, seed int64) (*spending, error) {
 	if f.requests < 0 || f.tokens < 0 || f.concurrency < 1 || f.cacheSize < 1 || f.maxTokens < 0 || f.taskTime < 0 {
 		return nil, usagef("--requests-per-minute, --tokens-per-minute, --budget-tokens and --task-timeout cannot be negative, and --max-concurrency and --cache-size are 1 or more")
 	}
+	models.conns = f.concurrency
 	var err error
 	if f.prices != "" {
 		if s.caps.Prices, err = budget.LoadPrices(f.prices); err != nil {

@@ -62,6 +62,7 @@ type Config struct {
 	Key     string // sent as a bearer token; "": none
 	Mode    Mode   // "": Schema
 	Limit   int64  // bytes of a response; 0: 32 MB
+	Conns   int    // connections at most, further calls wait for one; 0: 256
 	// Base sends the requests; nil: a transport of the model's own.
 	Base  http.RoundTripper
 	Clock func() time.Time // for waits that a server gives as a date; nil: time.Now
@@ -94,7 +95,7 @@ func New(name string, cfg Config) (*Model, error) {
 	default:
 		return nil, fmt.Errorf("openai: unknown mode %q: want schema, json or text", cfg.Mode)
 	}
-	client := transport.New(transport.Config{Secrets: []string{cfg.Key}, Limit: cfg.Limit, Base: cfg.Base, Clock: cfg.Clock})
+	client := transport.New(transport.Config{Secrets: []string{cfg.Key}, Limit: cfg.Limit, Conns: cfg.Conns, Base: cfg.Base, Clock: cfg.Clock})
 	c := goopenai.DefaultConfig(cfg.Key)
 	c.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
 	c.HTTPClient = zeroes{client}
