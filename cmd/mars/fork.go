@@ -8,8 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,9 +24,12 @@ import (
 type forking struct {
 	path, id    string
 	models      *modelFlags
+	spend       spendFlags
+	spending    *spending
 	at          string
 	model       string
 	temperature float64
+	maxTokens   int
 	prompts     string
 	data        string
 	samples     int
@@ -44,6 +45,7 @@ type forkReport struct {
 	Totals   orchestrator.Totals `json:"totals"`
 	Forks    []sibling           `json:"forks"`
 	Seconds  float64             `json:"seconds"`
+	Spend    *spendReport        `json:"spend,omitempty"` // of all that was done for the store; nil: nothing costs
 }
 
 // sibling is one fork.
@@ -73,7 +75,8 @@ from there on have the new ones.
 
 Forks are runs ID~1, ID~2 and so on in a store of their own, which says where
 they come from and what has changed. The same command goes on where it stopped,
-and a larger --samples adds to them. All other commands work on the store, but
+and a larger --samples adds to them. What providers are asked for is bounded as
+by mars synth, and counted in a file beside the store of the forks. All other commands work on the store, but
 mars eval, which measures one run of each task, only where there is one fork.`),
 		Example: `  mars fork run.db classic-42 --at 1.6 --temperature 0.7 --samples 8 --out forks.db
   mars fork run.db classic-42 --at 1.7 --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --out qwen.db
@@ -87,6 +90,8 @@ mars eval, which measures one run of each task, only where there is one fork.`),
 			switch {
 			case f.samples < 1 || f.concurrency < 1:
 				return usagef("--samples is %d, --concurrency is %d: want 1 or more", f.samples, f.concurrency)
+			case f.maxTokens < 0:
+				return usagef("--max-tokens cannot be negative")
 			case c.Flags().Changed("temperature") && f.temperature < 0:
 				return usagef("--temperature is %g: want 0 or more", f.temperature)
 			}
@@ -97,10 +102,12 @@ mars eval, which measures one run of each task, only where there is one fork.`),
 		},
 	}
 	f.models = a.addModelFlags(c)
+	f.spend.add(c)
 	g := c.Flags()
 	g.StringVar(&f.at, "at", "", "path ID of the first message that is made anew, such as 1.6")
 	g.StringVar(&f.model, "model", "", "model of all roles from the point on; that of then if not given")
 	g.Float64Var(&f.temperature, "temperature", -1, "temperature of replies; that of then if not given")
+	g.IntVar(&f.maxTokens, "max-tokens", 0, "tokens of one reply at most; that of then if 0")
 	g.StringVar(&f.prompts, "prompts", "", "folder with prompts that override those shipped, instead of the one of then")
 	g.StringVar(&f.data, "data", "", "data set directory, if it is no longer where it was")
 	g.IntVar(&f.samples, "samples", 8, "forks, each drawn with a seed of its own")
@@ -133,7 +140,10 @@ func (a *app) fork(ctx context.Context, f forking) (err error) {
 	if err != nil {
 		return err
 	}
-	open := synthesis{models: f.models}
+	if f.spending, err = f.spend.check(f.models, setup.Seed); err != nil {
+		return err
+	}
+	open := synthesis{models: f.models, spending: f.spending, maxTokens: setup.Sampling.MaxTokens}
 	works, err := setup.assemble(ctx, data, func(spec string) (model.Model, error) { return open.open(spec, []tasks.Task{t.Run.Task}) })
 	if err != nil {
 		return err
@@ -159,23 +169,29 @@ func (a *app) fork(ctx context.Context, f forking) (err error) {
 	if err != nil {
 		return storeError(err)
 	}
+	if err := f.spending.start(ctx, f.out); err != nil {
+		return errors.Join(err, st.Close())
+	}
 	report, err := a.runForks(ctx, f, works, st, t)
-	if e := st.Close(); err == nil {
+	if e := errors.Join(f.spending.Close(), st.Close()); err == nil {
 		err = e
 	}
-	if err != nil {
+	reached := errors.Is(err, model.ErrBudget)
+	if err != nil && !reached {
 		return err
 	}
 	if err := a.print(report, func(w io.Writer) { writeForks(w, report) }); err != nil {
 		return err
 	}
-	return a.forkedAll(f, report)
+	return a.forkedAll(f, report, reached)
 }
 
 // forkedAll says what is left to do.
-func (a *app) forkedAll(f forking, r forkReport) error {
+func (a *app) forkedAll(f forking, r forkReport, reached bool) error {
 	left := f.samples - r.Totals.Done - r.Totals.Skipped - r.Totals.Failed
 	switch {
+	case reached:
+		return budgetReached(left, f.samples, "forks")
 	case r.Totals.Failed > 0:
 		return hinted(fmt.Errorf("%s of %s forks failed", thousands(int64(r.Totals.Failed)), thousands(int64(f.samples))),
 			"mars inspect %s shows their causes; the same command tries them again", f.out)
@@ -232,159 +248,10 @@ func (f forking) setup(t *trajectories.Trajectory, then setup, at message.ID) (s
 			s.Team.Seats[i].Model = ""
 		}
 	}
+	s.Sampling.MaxTokens = cmp.Or(f.maxTokens, then.Sampling.MaxTokens)
 	if f.temperature >= 0 {
 		s.Sampling.Temperature = &f.temperature
 	}
 	s.Fork = &forked{Origin: trajectories.Origin{Store: path, Run: t.Run.ID, Seal: t.Run.Seal, At: at}, Then: then}
 	return s, nil
-}
-
-// runForks makes the forks that are not there yet.
-func (a *app) runForks(ctx context.Context, f forking, w *works, st *store.Store, t *trajectories.Trajectory) (forkReport, error) {
-	report := forkReport{Store: f.out, Origin: *w.origin, Forks: []sibling{}}
-	for _, e := range t.Log {
-		if e.Fact() && e.ID.Compare(w.origin.At) < 0 {
-			report.Recalled++
-		}
-	}
-	start := a.now()
-	bar := a.progress("fork", int64(f.samples), thousands)
-	defer bar.Close()
-	f.models.onRetry = func(err error, wait time.Duration) {
-		bar.notef("mars: %s; the next try is in %s", oneLine(err.Error()), wait.Round(100*time.Millisecond))
-	}
-	drain, release := a.draining()
-	defer release()
-	var (
-		mu    sync.Mutex
-		wg    sync.WaitGroup
-		errs  []error
-		slots = make(chan struct{}, f.concurrency)
-	)
-	for n := 1; n <= f.samples; n++ {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			run := w.origin.Fork(n)
-			totals, err := f.one(ctx, w, st, t, run, drain)
-			mu.Lock()
-			defer mu.Unlock()
-			report.add(totals)
-			if err != nil && ctx.Err() == nil {
-				errs = append(errs, err)
-			}
-			if totals.Failed > 0 {
-				bar.notef("mars: %s failed", oneLine(run))
-			}
-			bar.Skip(int64(totals.Skipped))
-			bar.Add(int64(totals.Done + totals.Failed))
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return report, err
-	}
-	report.Seconds = a.now().Sub(start).Round(time.Millisecond).Seconds()
-	ctx = context.WithoutCancel(ctx) // what was made is told also where the rest was stopped
-	for n := 1; n <= f.samples; n++ {
-		made, err := st.Trajectory(ctx, w.origin.Fork(n))
-		if errors.Is(err, store.ErrNoRun) {
-			continue
-		}
-		if err != nil {
-			return report, err
-		}
-		s := sibling{Run: made.Run.ID, Status: made.Run.Status, Cause: made.Run.Cause, Ranking: made.Run.Ranking}
-		if d, ok := trajectories.Diff(t, made); ok && s.Status == trajectories.Done {
-			s.Parts = d.ID
-		}
-		report.Forks = append(report.Forks, s)
-	}
-	return report, nil
-}
-
-// one makes one fork.
-func (f forking) one(ctx context.Context, w *works, st *store.Store, t *trajectories.Trajectory, run string, drain <-chan struct{}) (orchestrator.Totals, error) {
-	team, err := w.of(run)
-	if err != nil {
-		return orchestrator.Totals{}, err
-	}
-	entries := forkLedger{store: st, fork: run, origin: w.origin, from: t}
-	return team.Batch(ctx, each([]tasks.Task{t.Run.Task}), entries, orchestrator.BatchConfig{Drain: drain})
-}
-
-// add sums up.
-func (r *forkReport) add(t orchestrator.Totals) {
-	r.Totals.Done += t.Done
-	r.Totals.Failed += t.Failed
-	r.Totals.Skipped += t.Skipped
-	r.Totals.Interrupted += t.Interrupted
-	r.Totals.Calls += t.Calls
-	r.Totals.Usage.InputTokens += t.Usage.InputTokens
-	r.Totals.Usage.OutputTokens += t.Usage.OutputTokens
-	r.Totals.Usage.CachedTokens += t.Usage.CachedTokens
-}
-
-// forkLedger lets a batch of one write one fork to a run store.
-type forkLedger struct {
-	store  *store.Store
-	fork   string
-	origin *trajectories.Origin
-	from   *trajectories.Trajectory
-}
-
-// Begin implements [orchestrator.Ledger].
-func (l forkLedger) Begin(ctx context.Context, _ string, task tasks.Task) (orchestrator.Entry, error) {
-	r, err := l.store.BeginAs(ctx, l.fork, task)
-	if errors.Is(err, store.ErrDone) {
-		return nil, orchestrator.ErrDone
-	}
-	if err != nil {
-		return nil, err
-	}
-	known := trajectories.Fork(l.from, l.origin.At)
-	return forkEntry{entry{r}, known, known.Log(r)}, nil
-}
-
-// forkEntry is a run whose first part is known from another, and of whose rest
-// an earlier try may have recorded something.
-type forkEntry struct {
-	entry
-	known *trajectories.Record
-	log   message.Log
-}
-
-// Append implements [message.Log].
-func (e forkEntry) Append(ctx context.Context, m message.Envelope) error { return e.log.Append(ctx, m) }
-
-// Recall implements [agents.Record].
-func (e forkEntry) Recall(id message.ID, digest string) (message.Envelope, bool, error) {
-	fact, ok, err := e.known.Recall(id, digest)
-	if ok || err != nil {
-		return fact, ok, err
-	}
-	return e.entry.Recall(id, digest)
-}
-
-func writeForks(w io.Writer, r forkReport) {
-	n := int64(len(r.Forks))
-	fmt.Fprintf(w, "%s: %s forks of %s from %s on; of each, %s facts recalled; %s calls made now", r.Store, thousands(n), r.Origin.Run, r.Origin.At,
-		thousands(int64(r.Recalled)), thousands(int64(r.Totals.Calls)))
-	if in, out := r.Totals.Usage.InputTokens, r.Totals.Usage.OutputTokens; in+out > 0 {
-		fmt.Fprintf(w, ", %s tokens in, %s out", thousands(int64(in)), thousands(int64(out)))
-	}
-	fmt.Fprintf(w, "; %.1f s\n", r.Seconds)
-	for _, d := range r.Origin.Changed {
-		fmt.Fprintf(w, "changed: %s\n", d)
-	}
-	for _, s := range r.Forks {
-		switch {
-		case s.Status != trajectories.Done:
-			fmt.Fprintf(w, "%s  %s  %s\n", s.Run, s.Status, oneLine(s.Cause))
-		case s.Parts == "":
-			fmt.Fprintf(w, "%s  the same bytes\n", s.Run)
-		default:
-			fmt.Fprintf(w, "%s  parts at %s, first %s\n", s.Run, s.Parts, s.Ranking[0])
-		}
-	}
 }

@@ -299,3 +299,9 @@ func short(a budget.Amount) string {
 	}
 	return ((a + tenThousandth - 1) / tenThousandth * tenThousandth).String()
 }
+
+// budgetReached ends a command that a budget has stopped.
+func budgetReached(left, all int, noun string) error {
+	return hinted(&fault{err: fmt.Errorf("the budget is reached with %s of %s %s left", thousands(int64(left)), thousands(int64(all)), noun), kind: "budget"},
+		"the same command with a larger one goes on from here, and pays nothing twice")
+}

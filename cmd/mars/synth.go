@@ -222,8 +222,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	left := runs - report.Totals.Done - report.Totals.Skipped - report.Totals.Failed
 	switch {
 	case reached:
-		return hinted(&fault{err: fmt.Errorf("the budget is reached with %s of %s %s left", thousands(int64(left)), thousands(int64(runs)), noun), kind: "budget"},
-			"the same command with a larger one goes on from here, and pays nothing twice")
+		return budgetReached(left, runs, noun)
 	case left > 0:
 		return hinted(fmt.Errorf("stopped with %s of %s %s left", thousands(int64(left)), thousands(int64(runs)), noun),
 			"the same command goes on from here")
