@@ -35,6 +35,7 @@ var rooms = map[string]room{
 	"model/langchain":     {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/builtin":       {may: []string{"model.", "message.", "message/phase", "graph/rank"}, never: []string{"tools", "agents", "tasks"}},
 	"model/openai/server": {may: []string{"model.", "message.", "internal/guard"}, never: []string{"tools", "agents", "tasks"}},
+	"model/genai":         {may: []string{"model."}, never: []string{"tools", "agents", "tasks"}},
 	"model/modeltest":     {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 
 	"internal/guard":      {},
@@ -72,6 +73,7 @@ var rooms = map[string]room{
 
 	"trajectories":           {may: []string{"message.", "message/rawjson", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/store":     {may: []string{"internal/inorder", "message.", "message/rawjson", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/traces":    {may: []string{"message.", "model.", "model/genai", "tools.", "trajectories."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/reward":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/tokenizer": {},
 	"trajectories/mask":      {may: []string{"message.", "message/phase", "model.", "trajectories/tokenizer"}, never: []string{"agents", "orchestrator", "tasks/gold"}},

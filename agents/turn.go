@@ -103,6 +103,9 @@ func (t *Turn) Generate(ctx context.Context, req model.Request) (model.Output, e
 		}
 		e.Meta.Model, e.Meta.Provider, e.Meta.Usage = cmp.Or(reply.By, t.cfg.Name), reply.ID, reply.Usage
 		e.Meta.Attempts, e.Meta.Cached = max(1, reply.Attempts), reply.Cached
+		if reply.Model != e.Meta.Model {
+			e.Meta.Response = reply.Model
+		}
 		return model.Output{Message: own(id, reply.Message), Finish: reply.Finish}, nil
 	}, refs)
 	if err != nil {

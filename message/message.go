@@ -89,6 +89,7 @@ type Meta struct {
 	// message with a digest is a fact: it cannot be derived, only recorded.
 	Digest   string `json:"digest,omitempty"`
 	Model    string `json:"model,omitempty"`    // the model's name as the user gave it
+	Response string `json:"response,omitempty"` // the name under which the model answered, where that is another
 	Provider string `json:"provider,omitempty"` // the provider's id of its reply
 	Attempts int    `json:"attempts,omitempty"` // calls made, retries included
 	Cached   bool   `json:"cached,omitempty"`   // answered by a cache: nothing was paid

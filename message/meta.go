@@ -19,6 +19,7 @@ func (m Meta) WriteJSON(w *rawjson.Writer) {
 	integer(w, "duration", int64(m.Duration))
 	w.Field("digest", m.Digest)
 	w.Field("model", m.Model)
+	w.Field("response", m.Response)
 	w.Field("provider", m.Provider)
 	integer(w, "attempts", int64(m.Attempts))
 	if m.Cached {
@@ -59,6 +60,7 @@ func (m *Meta) ReadJSON(r *rawjson.Reader) {
 	}
 	m.Digest = r.Field("digest")
 	m.Model = r.Field("model")
+	m.Response = r.Field("response")
 	m.Provider = r.Field("provider")
 	if r.Key("attempts") {
 		m.Attempts = int(r.Int())

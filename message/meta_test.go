@@ -12,7 +12,7 @@ import (
 
 // FuzzMeta holds how meta data read and write their JSON to encoding/json.
 func FuzzMeta(f *testing.F) {
-	for _, s := range []string{`{}`, `{"time":"2018-01-02T03:04:05.678Z","duration":-5,"digest":"d","model":"m","provider":"p","attempts":2,"cached":true,"usage":{"input_tokens":1,"output_tokens":2,"cached_tokens":3}}`,
+	for _, s := range []string{`{}`, `{"time":"2018-01-02T03:04:05.678Z","duration":-5,"digest":"d","model":"m","response":"m-1","provider":"p","attempts":2,"cached":true,"usage":{"input_tokens":1,"output_tokens":2,"cached_tokens":3}}`,
 		`{"time":"2018-01-02T03:04:05+02:00","usage":{"input_tokens":0,"output_tokens":-1}}`, `{"time":"0001-01-01T00:00:00Z"}`, `{"time":"2018-1-2"}`, `{"cached":false,"attempts":0}`, `{"usage":null}`, `{"duration":1.5}`, `{"Digest":"d"}`, `null`, ``} {
 		f.Add([]byte(s))
 	}

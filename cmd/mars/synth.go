@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
+	"github.com/mars-rec/mars/trajectories/traces"
 )
 
 // synthesis is what `mars synth` is asked for.
@@ -26,6 +26,8 @@ type synthesis struct {
 	models      *modelFlags
 	spend       spendFlags
 	spending    *spending
+	observe     observeFlags
+	observed    *observed
 	model       string
 	modelFor    []string
 	data        string
@@ -55,6 +57,7 @@ type synthReport struct {
 	Totals  orchestrator.Totals `json:"totals"`
 	Seconds float64             `json:"seconds"`
 	Spend   *spendReport        `json:"spend,omitempty"` // of all that was done for the store; nil: nothing costs
+	Traces  *traces.QueueCounts `json:"traces,omitempty"`
 }
 
 func synthCommand(a *app) *cobra.Command {
@@ -106,6 +109,7 @@ and measured as those of a team.`),
 	s.team.add(c)
 	s.spend.add(c)
 	s.cluster.add(c)
+	s.observe.add(c)
 	f := c.Flags()
 	f.StringVar(&s.data, "data", "", "data set directory made by mars import")
 	f.StringVar(&s.tasks, "tasks", "", "tasks made by mars tasks, JSONL")
@@ -188,6 +192,10 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if nc != nil {
 		defer nc.Close()
 	}
+	if s.observed, err = s.observe.open(ctx); err != nil {
+		return err
+	}
+	defer s.observed.Close() //nolint:errcheck // what it could not tell has been said
 	st, err := store.Open(ctx, s.out, store.Config{Manifest: &manifest, Step: s.durable == "step"})
 	if errors.Is(err, store.ErrManifest) {
 		return hinted(err, "give another --out, or the flags that the store was made with")
@@ -290,24 +298,6 @@ func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 	return out, nil
 }
 
-// list reads the tasks.
-func (s *synthesis) list() ([]tasks.Task, error) {
-	list, err := tasks.ReadFile(s.tasks)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, hinted(err, "mars tasks makes it")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("%s has no tasks", s.tasks)
-	}
-	if s.limit > 0 && s.limit < len(list) {
-		list = list[:s.limit]
-	}
-	return list, nil
-}
-
 // open opens a model, and asks it whether it may work on the tasks.
 func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
 	if (s.dryRun || s.cluster.access.URL != "") && !strings.HasPrefix(spec, "builtin") {
@@ -349,6 +339,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	}
 	drain, release := a.draining()
 	defer release()
+	s.observed.start(bar.notef, s.observe, st)
 	failed, tokens := 0, 0
 	config := orchestrator.BatchConfig{
 		Samples:     s.samples,
@@ -358,6 +349,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 		Timeout:     s.spend.taskTime,
 		Halt:        func(err error) bool { return errors.Is(err, model.ErrBudget) },
 		Progress: func(e orchestrator.Event) {
+			s.observed.event(e)
 			tokens += e.Usage.InputTokens + e.Usage.OutputTokens
 			if e.Outcome == orchestrator.Failed {
 				failed++
@@ -379,6 +371,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	} else {
 		totals, err = s.cluster.coordinate(ctx, nc, st, list, config, s.spend.requests, func(text string) { bar.notef("mars: %s", text) })
 	}
+	report.Traces = s.observed.end(ctx, bar.notef)
 	report.Spend = s.spending.report(totals.Done + totals.Skipped)
 	report.Totals, report.Seconds = totals, a.now().Sub(start).Round(time.Millisecond).Seconds()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {

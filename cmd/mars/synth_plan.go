@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -88,6 +89,24 @@ func writeSynth(w io.Writer, r synthReport) {
 	}
 	fmt.Fprintf(w, "; %.1f s\n", r.Seconds)
 	writeSpend(w, r.Spend)
+}
+
+// list reads the tasks.
+func (s *synthesis) list() ([]tasks.Task, error) {
+	list, err := tasks.ReadFile(s.tasks)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, hinted(err, "mars tasks makes it")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s has no tasks", s.tasks)
+	}
+	if s.limit > 0 && s.limit < len(list) {
+		list = list[:s.limit]
+	}
+	return list, nil
 }
 
 // runs are the runs that there are to be of the tasks.
