@@ -167,26 +167,38 @@ func (l *lines) write(encoded any) error {
 
 func (l *lines) close() error { return nil }
 
-// rowGroup is how many rows a row group of a parquet file has. Writer and
-// readers keep one in memory.
-const rowGroup = 500
+// rowGroup is how many bytes a row group of a parquet file has before it is
+// compressed: writer and readers keep one in memory, and the writer an index of
+// each that is written.
+const rowGroup = 16 << 20
 
 type parquetRows struct {
-	w *parquet.Writer
-	n int
+	w    *parquet.Writer
+	size int // of the row group so far, in bytes
 }
 
-// encode leaves the row as it is: its columns are those of a row group.
-func (p *parquetRows) encode(row any) (any, error) { return row, nil }
+// encode takes a row apart into the values of its columns.
+func (p *parquetRows) encode(row any) (any, error) {
+	return p.w.Schema().Deconstruct(nil, row), nil
+}
 
-func (p *parquetRows) write(row any) error {
-	if err := p.w.Write(row); err != nil {
+func (p *parquetRows) write(encoded any) error {
+	row := encoded.(parquet.Row)
+	if _, err := p.w.WriteRows([]parquet.Row{row}); err != nil {
 		return err
 	}
-	if p.n++; p.n%rowGroup == 0 {
-		return p.w.Flush()
+	for _, value := range row {
+		const number = 8 // and more than a null takes
+		p.size += number
+		if value.Kind() == parquet.ByteArray {
+			p.size += len(value.ByteArray())
+		}
 	}
-	return nil
+	if p.size < rowGroup {
+		return nil
+	}
+	p.size = 0
+	return p.w.Flush()
 }
 
 func (p *parquetRows) close() error { return p.w.Close() }
