@@ -28,10 +28,10 @@ var rooms = map[string]room{
 	"message/phase":       {may: []string{"message.", "message/rawjson"}},
 
 	"model":               {may: []string{"message.", "message/rawjson"}, never: []string{"tools", "agents", "tasks"}},
-	"model/transport":     {may: []string{"model."}, never: []string{"tools", "agents", "tasks"}},
+	"model/transport":     {may: []string{"model.", "message/rawjson"}, never: []string{"tools", "agents", "tasks"}},
 	"model/budget":        {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 	"model/cache":         {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
-	"model/openai":        {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
+	"model/openai":        {may: []string{"model.", "message.", "message/rawjson", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/langchain":     {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/builtin":       {may: []string{"model.", "message.", "message/phase", "graph/rank"}, never: []string{"tools", "agents", "tasks"}},
 	"model/openai/server": {may: []string{"model.", "message.", "internal/guard"}, never: []string{"tools", "agents", "tasks"}},

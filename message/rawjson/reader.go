@@ -39,6 +39,9 @@ func (r *Reader) Failed() bool { return r.at < 0 }
 // Fail makes the reader one that has failed.
 func (r *Reader) Fail() { r.at = -1 }
 
+// At reports whether the byte c stands next.
+func (r *Reader) At(c byte) bool { return r.at >= 0 && r.at < len(r.src) && r.src[r.at] == c }
+
 // Take passes over text if it stands next, and reports whether it did.
 func (r *Reader) Take(text string) bool {
 	if r.at < 0 || len(r.src)-r.at < len(text) || string(r.src[r.at:r.at+len(text)]) != text {
@@ -187,7 +190,7 @@ func ReadStrings[S ~string](r *Reader) []S {
 }
 
 func (r *Reader) next(c byte) bool {
-	if r.at >= 0 && r.at < len(r.src) && r.src[r.at] == c {
+	if r.At(c) {
 		return true
 	}
 	r.at = -1

@@ -74,7 +74,8 @@ type Model struct {
 	cfg    Config
 	where  string // for errors
 	http   *transport.Client
-	client *goopenai.Client
+	post   *http.Request    // what all requests for whole replies have in common
+	client *goopenai.Client // for streams
 }
 
 // New returns the model of that name on a server. It makes no call.
@@ -100,47 +101,30 @@ func New(name string, cfg Config) (*Model, error) {
 	c.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
 	c.HTTPClient = zeroes{client}
 	c.EmptyMessagesLimit = 1 << 20 // blank lines and comments keep a slow stream alive; Limit bounds them
-	return &Model{name, cfg, fmt.Sprintf("openai: %s at %s", name, c.BaseURL), client, goopenai.NewClientWithConfig(c)}, nil
+	post, err := http.NewRequest(http.MethodPost, c.BaseURL+"/chat/completions", http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("openai: %s: %w", name, err)
+	}
+	post.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
+	if cfg.Key != "" {
+		post.Header.Set("Authorization", "Bearer "+cfg.Key)
+	}
+	return &Model{name, cfg, fmt.Sprintf("openai: %s at %s", name, c.BaseURL), client, post, goopenai.NewClientWithConfig(c)}, nil
 }
 
 // Generate makes one call.
 func (m *Model) Generate(ctx context.Context, req model.Request) (model.Reply, error) {
-	wire, err := m.request(req)
-	if err != nil {
-		return model.Reply{}, fmt.Errorf("%s: %w", m.where, err)
-	}
 	var reply model.Reply
+	var err error
 	if req.OnChunk != nil {
-		reply, err = m.stream(ctx, wire, req.OnChunk)
+		reply, err = m.stream(ctx, req)
 	} else {
-		reply, err = m.whole(ctx, wire)
+		reply, err = m.whole(ctx, req)
 	}
 	if err != nil {
 		return model.Reply{}, m.failed(ctx, err)
 	}
 	return reply, nil
-}
-
-// whole asks for the reply in one piece.
-func (m *Model) whole(ctx context.Context, wire goopenai.ChatCompletionRequest) (model.Reply, error) {
-	resp, err := m.client.CreateChatCompletion(ctx, wire)
-	if err != nil {
-		return model.Reply{}, err
-	}
-	if len(resp.Choices) == 0 {
-		return model.Reply{}, permanent("the reply has no choices")
-	}
-	choice := resp.Choices[0]
-	if choice.Message.Refusal != "" && choice.Message.Content == "" {
-		return model.Reply{}, permanent("the model refused: %s", choice.Message.Refusal)
-	}
-	return model.Reply{
-		Message: model.Message{Role: model.Assistant, Content: content(choice.Message), ToolCalls: calls(choice.Message.ToolCalls)},
-		Finish:  string(choice.FinishReason),
-		Model:   resp.Model,
-		ID:      resp.ID,
-		Usage:   usage(&resp.Usage),
-	}, nil
 }
 
 // failed says where a call failed, and gives an error that the client library

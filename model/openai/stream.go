@@ -15,7 +15,11 @@ import (
 
 // stream asks for the reply in pieces, passes its content on as it comes, and
 // returns the whole.
-func (m *Model) stream(ctx context.Context, wire goopenai.ChatCompletionRequest, onChunk func(model.Chunk)) (model.Reply, error) {
+func (m *Model) stream(ctx context.Context, req model.Request) (model.Reply, error) {
+	wire, err := m.request(req)
+	if err != nil {
+		return model.Reply{}, err
+	}
 	wire.StreamOptions = &goopenai.StreamOptions{IncludeUsage: true}
 	s, err := m.client.CreateChatCompletionStream(ctx, wire)
 	if err != nil {
@@ -32,7 +36,7 @@ func (m *Model) stream(ctx context.Context, wire goopenai.ChatCompletionRequest,
 			return model.Reply{}, midway(err)
 		}
 		if text := a.add(piece); text != "" {
-			onChunk(model.Chunk{Content: text})
+			req.OnChunk(model.Chunk{Content: text})
 		}
 	}
 }

@@ -17,29 +17,29 @@ import (
 	"github.com/mars-rec/mars/model/transport"
 )
 
-// request puts a request into OpenAI's words.
+// place decides where a request's format goes: beside the conversation, or into
+// it.
+func (m *Model) place(req model.Request) (*goopenai.ChatCompletionResponseFormat, model.Request) {
+	switch {
+	case req.Format == nil:
+		return nil, req
+	case m.cfg.Mode == Text || len(req.Tools) > 0: // constrained to the schema, a model could call no tool
+		return nil, model.Instruct(req)
+	case m.cfg.Mode == JSON:
+		return &goopenai.ChatCompletionResponseFormat{Type: goopenai.ChatCompletionResponseFormatTypeJSONObject}, model.Instruct(req)
+	}
+	return &goopenai.ChatCompletionResponseFormat{
+		Type: goopenai.ChatCompletionResponseFormatTypeJSONSchema,
+		JSONSchema: &goopenai.ChatCompletionResponseFormatJSONSchema{
+			Name: req.Format.Name, Schema: req.Format.Schema, Strict: true,
+		},
+	}, req
+}
+
+// request puts a request into the client library's words.
 func (m *Model) request(req model.Request) (goopenai.ChatCompletionRequest, error) {
 	wire := goopenai.ChatCompletionRequest{Model: m.name}
-	if req.Format != nil {
-		mode := m.cfg.Mode
-		if len(req.Tools) > 0 { // constrained to the schema, a model could call no tool
-			mode = Text
-		}
-		switch mode {
-		case Schema:
-			wire.ResponseFormat = &goopenai.ChatCompletionResponseFormat{
-				Type: goopenai.ChatCompletionResponseFormatTypeJSONSchema,
-				JSONSchema: &goopenai.ChatCompletionResponseFormatJSONSchema{
-					Name: req.Format.Name, Schema: req.Format.Schema, Strict: true,
-				},
-			}
-		case JSON:
-			wire.ResponseFormat = &goopenai.ChatCompletionResponseFormat{Type: goopenai.ChatCompletionResponseFormatTypeJSONObject}
-			req = model.Instruct(req)
-		case Text:
-			req = model.Instruct(req)
-		}
-	}
+	wire.ResponseFormat, req = m.place(req)
 	for _, msg := range req.Messages {
 		out := goopenai.ChatCompletionMessage{
 			Role: string(msg.Role), Content: msg.Content, Name: msg.Name, ToolCallID: msg.ToolCallID,
@@ -70,19 +70,23 @@ func (m *Model) request(req model.Request) (goopenai.ChatCompletionRequest, erro
 		seed := int(*s.Seed)
 		wire.Seed = &seed
 	}
-	if m.reasons() {
-		wire.MaxCompletionTokens = s.MaxTokens
-	} else {
+	if m.maxTokens() == "max_tokens" {
 		wire.MaxTokens = s.MaxTokens
+	} else {
+		wire.MaxCompletionTokens = s.MaxTokens
 	}
 	return wire, nil
 }
 
-// reasons reports whether the server takes max_completion_tokens, as OpenAI
-// does, rather than max_tokens, which every other server knows.
-func (m *Model) reasons() bool {
-	return strings.HasPrefix(m.cfg.BaseURL, DefaultBaseURL) ||
+// maxTokens is the server's name for the bound of a reply: OpenAI has
+// max_completion_tokens, every other server knows max_tokens.
+func (m *Model) maxTokens() string {
+	own := strings.HasPrefix(m.cfg.BaseURL, DefaultBaseURL) ||
 		slices.ContainsFunc([]string{"o1", "o3", "o4", "gpt-5"}, func(p string) bool { return strings.HasPrefix(m.name, p) })
+	if own {
+		return "max_completion_tokens"
+	}
+	return "max_tokens"
 }
 
 // number is a sampling parameter as the client library takes it: it omits 0, so

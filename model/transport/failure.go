@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/model"
 )
 
@@ -66,10 +68,10 @@ func turnedAway(status int) bool {
 
 // unexpected is the error of a 2xx response of another content type than the
 // one that was asked for.
-func (c *Client) unexpected(resp *http.Response, media, want string) error {
+func (c *Client) unexpected(ctx context.Context, resp *http.Response, media, want string) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxFailure))
 	if err != nil {
-		return err
+		return c.broken(ctx, err)
 	}
 	if text, ok := complaint(body); ok {
 		return c.errorf(reported(body), "status %d with an error in it: %s", resp.StatusCode, text)
@@ -85,6 +87,9 @@ func (c *Client) unexpected(resp *http.Response, media, want string) error {
 // and, where there are no choices beside it, {"message":"text"} or
 // {"detail":"text"}.
 func complaint(body []byte) (string, bool) {
+	if answers(body) {
+		return "", false
+	}
 	var b struct {
 		Error           any
 		Choices         json.RawMessage
@@ -113,6 +118,24 @@ func complaint(body []byte) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// answers reports whether a body has choices and no error, as nearly every body
+// does; false means that it is to be looked at closely.
+func answers(body []byte) bool {
+	choices, odd := false, false
+	r := rawjson.NewReader(body)
+	r.Space()
+	r.Members(func(name []byte) {
+		switch {
+		case string(name) == "choices":
+			choices = r.At('[')
+		case bytes.EqualFold(name, []byte("error")), bytes.EqualFold(name, []byte("choices")):
+			odd = true
+		}
+		r.Value()
+	})
+	return choices && !odd && !r.Failed()
 }
 
 // reported is the error that a body carries under status 200. Gateways put the

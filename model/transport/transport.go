@@ -104,36 +104,66 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := c.cfg.Base.RoundTrip(req)
-	if err != nil {
-		return nil, c.broken(req.Context(), err)
+	var whole bytes.Buffer
+	resp, stream, err := c.answer(req, &whole)
+	if err == nil && !stream {
+		resp.Body = io.NopCloser(&whole)
+	}
+	return resp, err
+}
+
+// Read sends a request and appends the whole of its answer to buf. It is
+// [Client.Do] for those who need no response around it.
+func (c *Client) Read(req *http.Request, buf *bytes.Buffer) error {
+	resp, stream, err := c.answer(req, buf)
+	if err != nil || !stream {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = buf.ReadFrom(resp.Body)
+	return err
+}
+
+// answer sends a request. The answer is in buf, and the response's body at its
+// end, unless it is a stream.
+func (c *Client) answer(req *http.Request, buf *bytes.Buffer) (resp *http.Response, stream bool, err error) {
+	if resp, err = c.cfg.Base.RoundTrip(req); err != nil {
+		return nil, false, c.broken(req.Context(), err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer resp.Body.Close()
-		return nil, c.refused(resp)
+		return nil, false, c.refused(resp)
 	}
-	body := &bounded{Reader: io.LimitReader(resp.Body, c.cfg.Limit+1), body: resp.Body, limit: c.cfg.Limit, fail: func(err error) error {
-		return c.broken(req.Context(), err)
-	}}
-	resp.Body = body
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	media := resp.Header.Get("Content-Type")
+	if media != "application/json" {
+		media, _, _ = mime.ParseMediaType(media)
+	}
 	switch want := req.Header.Get("Accept"); {
 	case media == "text/event-stream" && want != "application/json", media == "application/x-ndjson":
-		return resp, nil
+		resp.Body = &bounded{Reader: io.LimitReader(resp.Body, c.cfg.Limit+1), body: resp.Body, limit: c.cfg.Limit, fail: func(err error) error {
+			return c.broken(req.Context(), err)
+		}}
+		return resp, true, nil
 	case want == "text/event-stream" || (media != "application/json" && media != ""):
 		defer resp.Body.Close()
-		return nil, c.unexpected(resp, media, want)
+		return nil, false, c.unexpected(req.Context(), resp, media, want)
 	}
-	defer body.Close()
-	whole, err := io.ReadAll(body)
-	if err != nil {
-		return nil, err
+	defer resp.Body.Close()
+	from := buf.Len()
+	if n, err := buf.ReadFrom(io.LimitReader(resp.Body, c.cfg.Limit+1)); n > c.cfg.Limit {
+		return nil, false, c.tooLong()
+	} else if err != nil {
+		return nil, false, c.broken(req.Context(), err)
 	}
+	whole := buf.Bytes()[from:]
 	if text, ok := complaint(whole); ok {
-		return nil, c.errorf(reported(whole), "status 200 with an error in it: %s", text)
+		return nil, false, c.errorf(reported(whole), "status 200 with an error in it: %s", text)
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(whole))
-	return resp, nil
+	return resp, false, nil
+}
+
+func (c *Client) tooLong() error {
+	return &model.Error{Err: fmt.Errorf("the response is longer than %d bytes", c.cfg.Limit)}
 }
 
 // bounded is a response body that ends with an error where it is too long or
