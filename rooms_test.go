@@ -38,6 +38,8 @@ var rooms = map[string]room{
 	"model/genai":         {may: []string{"model."}, never: []string{"tools", "agents", "tasks"}},
 	"model/modeltest":     {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 
+	"model/openai/openaitest": {never: []string{"model", "tools", "agents", "tasks"}},
+
 	"internal/guard":      {},
 	"internal/api":        {may: []string{"internal/guard"}},
 	"internal/atomicfile": {},

@@ -256,7 +256,7 @@ func (t *Turn) fact(ctx context.Context, id message.ID, digest string, do func(*
 		return e, fmt.Errorf("%s: %s: %w", t.Self, id, err)
 	}
 	e.Meta.Time = t.cfg.Clock()
-	e.Meta.Duration = e.Meta.Time.Sub(start)
+	e.Meta.Duration = max(0, e.Meta.Time.Sub(start)) // a clock may be set back
 	return e, t.cfg.Log.Append(ctx, e)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
@@ -54,12 +55,14 @@ type coordinated struct {
 	clusterFlags
 	monitor  string
 	unsynced bool
+	lease    time.Duration
 }
 
 func (f *coordinated) add(c *cobra.Command) {
 	f.clusterFlags.add(c, "let workers make the runs, over the NATS server at this address; see mars worker")
 	fs := c.Flags()
 	fs.StringVar(&f.monitor, "nats-monitor", "", "monitoring address of the NATS server, to see that it writes to the disk before it acknowledges")
+	fs.DurationVar(&f.lease, "lease", 30*time.Second, "with --cluster, a worker that is not heard of for so long has lost its runs")
 	fs.BoolVar(&f.unsynced, "nats-unsynced", false, "take a NATS server of which that is not known")
 }
 
@@ -72,6 +75,8 @@ func (f *coordinated) open(ctx context.Context, spend spendFlags) (*nats.Conn, e
 	switch {
 	case spend.budget != "" || spend.maxTokens > 0 || spend.cache != "" || len(spend.fallbacks) > 0 || spend.tokens > 0:
 		return nil, usagef("--budget, --budget-tokens, --cache, --fallback and --tokens-per-minute are for runs that are made here, without --cluster")
+	case f.lease < time.Second:
+		return nil, usagef("--lease is %s: want 1s or more", f.lease)
 	case f.monitor == "" && !f.unsynced:
 		return nil, hinted(usagef("whether the NATS server writes to the disk before it acknowledges is not known"),
 			"set sync_interval: always there and give --nats-monitor, or give --nats-unsynced: what the server loses is then offered again")
@@ -100,7 +105,7 @@ func (f *coordinated) coordinate(ctx context.Context, nc *nats.Conn, st *store.S
 		return orchestrator.Totals{}, err
 	}
 	totals, err := cluster.Coordinate(ctx, nc, each(list), ledger{st}, batch,
-		cluster.Config{Name: f.batch, Manifest: manifest, PerMinute: perMinute, Notice: notice})
+		cluster.Config{Name: f.batch, Manifest: manifest, Lease: f.lease, PerMinute: perMinute, Notice: notice})
 	return totals, clusterError(err)
 }
 

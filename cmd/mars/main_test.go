@@ -8,18 +8,18 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // TestMain lets the scripts call the program as `mars`, a process of its own
-// made of this test binary.
+// made of this test binary, and a NATS server as `nats`.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"mars": func() {
-			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now))
+			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, clock()))
 		},
+		"nats": func() { os.Exit(serveNATS()) },
 	})
 }
 

@@ -169,6 +169,9 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 		return err
 	}
 	defer works.Close()
+	if err := works.timed(a.now); err != nil {
+		return err
+	}
 	if err := works.admits(list); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mars-rec/mars/agents"
 	"github.com/mars-rec/mars/message"
@@ -85,6 +86,13 @@ func (w *works) of(run string) (*orchestrator.Orchestrator, error) {
 	cfg := w.cfg
 	cfg.Seed += int64(w.origin.Number(run))
 	return orchestrator.New(cfg)
+}
+
+// timed lets the team tell the time by the program's clock.
+func (w *works) timed(now func() time.Time) (err error) {
+	w.cfg.Clock = now
+	w.Orchestrator, err = orchestrator.New(w.cfg)
+	return err
 }
 
 // again lets the team make a recorded run once more, with the seed that it had.

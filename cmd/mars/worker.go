@@ -89,6 +89,9 @@ func (a *app) worker(c *cobra.Command, l labour) error {
 		return err
 	}
 	defer works.Close()
+	if err := works.timed(a.now); err != nil {
+		return err
+	}
 	return a.labour(ctx, l, w, works)
 }
 
@@ -138,7 +141,7 @@ func (a *app) labour(ctx context.Context, l labour, w *cluster.Worker, works *wo
 	}
 	drain, release := a.draining()
 	defer release()
-	totals, err := w.Work(ctx, works, cluster.WorkConfig{Concurrency: l.concurrency, Drain: drain, Progress: func(e orchestrator.Event) {
+	totals, err := w.Work(ctx, works, cluster.WorkConfig{Concurrency: l.concurrency, Drain: drain, Clock: a.now, Progress: func(e orchestrator.Event) {
 		switch e.Outcome {
 		case orchestrator.Done:
 			a.notef("%s done in %s, %d calls", e.Run, e.Took.Round(time.Millisecond), e.Calls)

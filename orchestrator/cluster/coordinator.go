@@ -70,8 +70,11 @@ func Coordinate(ctx context.Context, nc *nats.Conn, list iter.Seq2[tasks.Task, e
 	if c.queue, err = newQueue(nc, c.names, max(1, batch.Concurrency), cfg.Lease); err != nil {
 		return orchestrator.Totals{}, err
 	}
-	if err := c.queue.open(ctx); err != nil {
+	if err := c.insist(ctx, nc, c.queue.open); err != nil {
 		return orchestrator.Totals{}, fmt.Errorf("work queue %s: %w", c.names.stream, err)
+	}
+	if err := c.insist(ctx, nc, func(ctx context.Context) error { return c.alone(ctx, nc) }); err != nil {
+		return orchestrator.Totals{}, fmt.Errorf("%s: %w", c.names.prefix, err)
 	}
 	stop, err := c.listen(ctx, nc)
 	if err != nil {
@@ -82,7 +85,52 @@ func Coordinate(ctx context.Context, nc *nats.Conn, list iter.Seq2[tasks.Task, e
 	if err != nil || totals.Interrupted > 0 || drained(batch.Drain) {
 		return totals, err // workers wait for whoever goes on
 	}
-	return totals, c.goHome(ctx, nc)
+	if err := c.goHome(ctx, nc); err != nil { // the runs are done all the same
+		cfg.Notice(fmt.Sprintf("the workers cannot be told that the batch is over: %v", err))
+	}
+	return totals, nil
+}
+
+// insist does what needs the server until it comes to an end: while the server is
+// not there, without end; one that is there and does not do it for a lease is an
+// error.
+func (c *coordinator) insist(ctx context.Context, nc *nats.Conn, do func(context.Context) error) error {
+	var refusing time.Time
+	for {
+		within, cancel := context.WithTimeout(ctx, min(5*time.Second, c.cfg.Lease))
+		err := do(within)
+		cancel()
+		if err == nil || errors.Is(err, ErrCoordinated) || nc.IsClosed() {
+			return err
+		}
+		if err := wait(ctx, min(200*time.Millisecond, c.cfg.Lease/4)); err != nil {
+			return err
+		}
+		switch now := c.cfg.Clock(); {
+		case !nc.IsConnected():
+			refusing = time.Time{}
+		case refusing.IsZero():
+			refusing = now
+		case now.Sub(refusing) >= c.cfg.Lease:
+			return err
+		}
+	}
+}
+
+// alone reports ErrCoordinated if somebody answers the calls of workers already.
+func (c *coordinator) alone(ctx context.Context, nc *nats.Conn) error {
+	ask, err := message.Marshal(call{Op: opJoin})
+	if err != nil {
+		return err
+	}
+	_, err = nc.RequestWithContext(ctx, c.names.calls(), ask)
+	switch {
+	case err == nil:
+		return ErrCoordinated
+	case errors.Is(err, nats.ErrNoResponders):
+		return nil
+	}
+	return err
 }
 
 // goHome ends a batch that is complete.
@@ -126,18 +174,6 @@ type coordinator struct {
 // listen answers the calls of workers and keeps the queue filled. Stop ends both
 // and waits for them.
 func (c *coordinator) listen(ctx context.Context, nc *nats.Conn) (stop func(), err error) {
-	within, cancel := context.WithTimeout(ctx, c.cfg.Lease)
-	defer cancel()
-	ask, err := message.Marshal(call{Op: opJoin})
-	if err != nil {
-		return nil, err
-	}
-	switch _, err := nc.RequestWithContext(within, c.names.calls(), ask); {
-	case err == nil:
-		return nil, fmt.Errorf("%s: %w", c.names.prefix, ErrCoordinated)
-	case !errors.Is(err, nats.ErrNoResponders):
-		return nil, fmt.Errorf("%s: %w", c.names.prefix, err)
-	}
 	var wg sync.WaitGroup
 	var gate sync.Mutex
 	closed := false

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,46 @@ func TestSecondCoordinatorIsRefused(t *testing.T) {
 	}
 	stop()
 	<-ended
+}
+
+// TestServerIsAwayAtBothEnds: a coordinator waits for a server that is not there
+// when it begins, and one that is gone when all runs are done makes none of them
+// undone.
+func TestServerIsAwayAtBothEnds(t *testing.T) {
+	const n = 2
+	want, _ := alone(t, n)
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "run.db")
+	s := serve(t, dir, server.RANDOM_PORT)
+	port := s.Addr().(*net.TCPAddr).Port
+	nc := connect(t, s.ClientURL())
+	working, stop := context.WithCancel(t.Context())
+	var c crew
+	c.hire(t, working, s.ClientURL(), &till{}, 1)
+	shutdown(s)
+	st := open(t, path)
+	ended := make(chan error, 1)
+	var notices []string
+	var totals orchestrator.Totals
+	there := make(chan *server.Server, 1)
+	go func() {
+		var err error
+		totals, err = cluster.Coordinate(t.Context(), nc, list(n), ledger{st}, orchestrator.BatchConfig{Progress: func(e orchestrator.Event) {
+			if totals.Add(e); totals.Done == n {
+				shutdown(<-there)
+			}
+		}}, cluster.Config{Manifest: manifest, Lease: lease, Notice: func(text string) { notices = append(notices, text) }})
+		ended <- err
+	}()
+	there <- serve(t, dir, port)
+	if err := <-ended; err != nil || totals.Done != n || !strings.Contains(strings.Join(notices, "\n"), "cannot be told") {
+		t.Errorf("%+v, %v, notices %q", totals, err, notices)
+	}
+	stop()
+	c.wg.Wait()
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, seals(t, path), want)
 }
 
 // TestFailuresAreKept: a run that fails on a worker has failed with its cause, and
