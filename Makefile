@@ -3,7 +3,7 @@ GO      ?= go
 TIMEOUT ?= 20m
 export CGO_ENABLED ?= 0
 
-.PHONY: all help build demo test race fuzz bench bench-compare golden examples lint vuln clean
+.PHONY: all help build demo test race chaos fuzz bench bench-compare golden examples lint vuln clean
 .DEFAULT_GOAL := all
 
 all: lint test ## lint and test
@@ -24,6 +24,12 @@ test: build ## all tests; those of the trainer where its Python environment is t
 
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
+
+SEED ?= 1
+ROUNDS ?= 50
+KILLS ?= 12
+chaos: ## kill, damage and mislead the program for a long time: make chaos SEED=1 ROUNDS=50 KILLS=12; a round that fails names its seed
+	$(GO) test ./cmd/mars -run TestChaos -count 1 -v -timeout 0 -chaos.seed $(SEED) -chaos.rounds $(ROUNDS) -chaos.kills $(KILLS)
 
 FUZZTIME ?= 10m
 fuzz: ## every fuzz target in turn, FUZZTIME each

@@ -23,7 +23,7 @@ import (
 var (
 	chaosSeed   = flag.Uint64("chaos.seed", 1, "seed of the first round of the chaos tests; each next one has the next")
 	chaosRounds = flag.Int("chaos.rounds", 1, "rounds of each chaos test")
-	chaosKills  = flag.Int("chaos.kills", 6, "times that a round kills")
+	chaosKills  = flag.Int("chaos.kills", 5, "times that a round kills, or does other harm")
 )
 
 // rounds runs a round of a chaos test for each seed.
