@@ -23,12 +23,12 @@ type exchange struct {
 func faults() map[string]func(*exchange) {
 	return map[string]func(*exchange){
 		"429, Retry-After in seconds": func(e *exchange) { e.refuse(429, `{"error":{"message":"slow"}}`, "Retry-After", "2") },
-		"429, Retry-After as a date":  func(e *exchange) { e.refuse(429, `{}`, "Retry-After", date(3*time.Second)) },
+		"429, Retry-After as a date":  func(e *exchange) { e.refuse(429, `{}`, "Retry-After", e.date(3*time.Second)) },
 		"429, Retry-After as a date of last year": func(e *exchange) {
-			e.refuse(429, `{}`, "Retry-After", date(-365*24*time.Hour))
+			e.refuse(429, `{}`, "Retry-After", e.date(-365*24*time.Hour))
 		},
 		"429, Retry-After as a date of next year": func(e *exchange) {
-			e.refuse(429, `{}`, "Retry-After", date(365*24*time.Hour))
+			e.refuse(429, `{}`, "Retry-After", e.date(365*24*time.Hour))
 		},
 		"429, Retry-After in milliseconds": func(e *exchange) { e.refuse(429, `{}`, "Retry-After-Ms", "700") },
 		"429, Retry-After of a day":        func(e *exchange) { e.refuse(429, `{}`, "Retry-After", "86400") },
@@ -87,7 +87,9 @@ func faults() map[string]func(*exchange) {
 }
 
 // date is a moment so far from now, as a header has it.
-func date(from time.Duration) string { return time.Now().Add(from).UTC().Format(http.TimeFormat) }
+func (e *exchange) date(from time.Duration) string {
+	return e.cfg.Clock().Add(from).UTC().Format(http.TimeFormat)
+}
 
 func (e *exchange) refuse(status int, body string, headers ...string) {
 	e.w.Header().Set("Content-Type", "application/json")

@@ -50,6 +50,7 @@ type Config struct {
 	Seed   uint64
 	// Delay draws how long an answer takes; nil: no time.
 	Delay func(*rand.Rand) time.Duration
+	Clock func() time.Time // for moments that are told; nil: time.Now
 	// Heard, if not nil, hears of each request before it is answered, one at a
 	// time.
 	Heard func(Request)
@@ -77,6 +78,9 @@ func New(cfg Config) *Provider {
 	}
 	if cfg.Faults == nil {
 		cfg.Faults = Faults()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	if cfg.Heard == nil {
 		cfg.Heard = func(Request) {}
