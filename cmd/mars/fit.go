@@ -19,6 +19,7 @@ import (
 // fitFlags are what the fitting of weights is told.
 type fitFlags struct {
 	data, before, out string
+	signals, forms    []string
 	force             bool
 	cfg               fit.Config
 }
@@ -34,10 +35,16 @@ the tools report, learnt from what users took before T0 and nothing after it.
 Each of a user's last interactions before T0 is a training case, strictly as of
 its moment, once with uniform and once with popular negatives.
 
+By default the weights are of all signals. A student can only learn to rank by
+what its teacher's team asks: --signals fits weights of these signals alone, and
+--forms standard leaves out what a ranking does not show, how strong a signal is
+on the whole.
+
 The weights are used by the model builtin:WEIGHTS; a task earlier than T0 is
 refused. The same data, T0 and seed make the same file.`),
 		Example: `  mars fit --data data/ml --before q80 --out weights.json
   mars fit --data data/ml --before 2016-03-22T08:26:11Z --cases 5 --out weights.json
+  mars fit --data data/ml --before q60 --signals item_cf,item_cf_recent,item_cf_last,user_cf,popularity --forms standard --out lean.json
   mars tasks --data data/ml --after q80 --out late.jsonl --gold late-gold.jsonl
   mars synth --data data/ml --tasks late.jsonl --model builtin:weights.json --out fitted.db`,
 		Args: exactly(),
@@ -48,6 +55,8 @@ refused. The same data, T0 and seed make the same file.`),
 	flags.StringVar(&f.before, "before", "", "T0: 2018-01-31, a time in RFC 3339, or a quantile of the log's time as q80")
 	flags.StringVar(&f.out, "out", "", "weights file to write")
 	flags.BoolVar(&f.force, "force", false, "replace the weights file if it is there")
+	flags.StringSliceVar(&f.signals, "signals", nil, "signals to fit, with commas (default: all)")
+	flags.StringSliceVar(&f.forms, "forms", nil, "their forms: standard, value, fallback (default: standard and value, and popularity as fallback)")
 	flags.IntVar(&f.cfg.Cases, "cases", 10, "last interactions of each user to learn from")
 	flags.IntVar(&f.cfg.Sampling.Users, "users", 2000, "at most so many users, drawn by the seed")
 	flags.IntVar(&f.cfg.Sampling.Candidates, "candidates", 20, "items of a training case, the true one included")
@@ -63,6 +72,9 @@ func (a *app) fit(c *cobra.Command, f fitFlags) (err error) {
 	}
 	if f.cfg.Cases < 1 || f.cfg.Sampling.Users < 1 || f.cfg.Sampling.Candidates < 2 || !(f.cfg.Penalty > 0) {
 		return usagef("--cases and --users are at least 1, --candidates at least 2, --penalty more than 0")
+	}
+	if f.cfg.Features, err = fit.Choose(f.signals, f.forms); err != nil {
+		return usagef("%w", err)
 	}
 	if err := vacant(f.force, f.out); err != nil {
 		return err

@@ -23,6 +23,7 @@ type tasksFlags struct {
 	scenario, after, before   string
 	in, truth                 string
 	force                     bool
+	apart                     bool
 	cfg                       gold.Config
 }
 
@@ -47,10 +48,16 @@ Scenarios (several with commas):
   cold-start-item  the true item has none before as_of (--cold-degree)
   evolving-long    classic, and 5 or more in the 90 days before (--min-window)
   evolving-short   classic, and 5 or more in the 7 days before
-  all              the first three: each user's last interaction once`),
+  all              the first three: each user's last interaction once
+
+To train a student on some tasks and test it on others, part them by a moment and
+keep their users apart: --before T0 --apart leaves out users who go on at T0, and
+--after T0 takes what only they did.`),
 		Example: `  mars tasks --data data/ml --out tasks.jsonl --gold gold.jsonl
   mars tasks --data data/ml --protocol leave-last-out --scenario classic --negatives popular --candidates 20 --seed 42 --out tasks.jsonl --gold gold.jsonl
   mars tasks --data data/ml --scenario all --after q80 --out late.jsonl --gold late-gold.jsonl
+  mars tasks --data data/ml --after q60 --before q80 --apart --per-user 60 --negatives both --out train.jsonl --gold train-gold.jsonl
+  mars tasks --data data/ml --after q80 --per-user 6 --out test.jsonl --gold test-gold.jsonl
   mars tasks --data data/yelp --protocol agentsociety --in tasks --truth groundtruth --out tasks.jsonl --gold gold.jsonl`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -64,7 +71,7 @@ Scenarios (several with commas):
 	flags.StringVar(&f.data, "data", "", "data set directory made by mars import")
 	flags.StringVar(&f.protocol, "protocol", "leave-last-out", "leave-last-out or agentsociety")
 	flags.StringVar(&f.scenario, "scenario", "classic", "scenarios, or all; for agentsociety, what the tasks are called")
-	flags.StringVar((*string)(&f.cfg.Negatives), "negatives", string(gold.Uniform), "uniform, or popular: by popularity as of as_of")
+	flags.StringVar((*string)(&f.cfg.Negatives), "negatives", string(gold.Uniform), "uniform; popular: by popularity as of as_of; or both: each task twice")
 	flags.StringVar((*string)(&f.cfg.Pool), "pool", string(gold.Available), "available: items with an interaction before as_of; all: reproduces published protocols")
 	flags.IntVar(&f.cfg.Candidates, "candidates", 20, "candidates of a task, the true one included")
 	flags.Uint64Var(&f.cfg.Seed, "seed", 42, "seed of negatives, order and limit")
@@ -73,6 +80,7 @@ Scenarios (several with commas):
 	flags.IntVar(&f.cfg.ColdDegree, "cold-degree", 0, "up to so many interactions an item is a cold start")
 	flags.StringVar(&f.after, "after", "", "only tasks at or after: 2018-01-31, a time in RFC 3339, or a quantile as q80")
 	flags.StringVar(&f.before, "before", "", "only tasks before; the last interaction before it is the true one")
+	flags.BoolVar(&f.apart, "apart", false, "with --before, leave out users who have an interaction at or after it")
 	flags.IntVar(&f.cfg.PerUser, "per-user", 1, "tasks of a user, at most: one for each of the last moments")
 	flags.IntVar(&f.cfg.Limit, "limit", 0, "at most so many users, drawn by the seed (default: all)")
 	flags.StringVar(&f.in, "in", "", "folder of published tasks (agentsociety)")
@@ -120,7 +128,7 @@ func (f *tasksFlags) check(changed func(string) bool) error {
 	}
 	other := []string{"in", "truth"}
 	if f.protocol == "agentsociety" {
-		other = []string{"negatives", "pool", "candidates", "seed", "min-history", "min-window", "cold-degree", "after", "before", "per-user", "limit"}
+		other = []string{"negatives", "pool", "candidates", "seed", "min-history", "min-window", "cold-degree", "after", "before", "apart", "per-user", "limit"}
 	}
 	for _, name := range other {
 		if changed(name) {
@@ -135,6 +143,9 @@ func (f *tasksFlags) check(changed func(string) bool) error {
 	}
 	if f.cfg.Candidates == 0 || f.cfg.MinHistory == 0 || f.cfg.MinWindow == 0 || f.cfg.PerUser == 0 {
 		return usagef("--candidates, --min-history, --min-window and --per-user are at least 1")
+	}
+	if f.apart && f.before == "" {
+		return hinted(usagef("--apart without --before: users are kept apart by a moment"), hint)
 	}
 	var err error
 	if f.cfg.Scenarios, err = gold.ParseScenarios(f.scenario, f.cfg.Pool); err == nil {
@@ -163,6 +174,7 @@ func (f *tasksFlags) save(d *datasets.Dataset) (recipe gold.Recipe, made int, er
 				return recipe, 0, usagef("--%s: %w", bound.flag, err)
 			}
 		}
+		f.cfg.Apart = f.apart
 		if err := f.cfg.Check(); err != nil {
 			return recipe, 0, usagef("%w", err)
 		}

@@ -19,7 +19,7 @@ var updateTools = flag.Bool("update", false, "write the golden files anew")
 // toolExamples are the calls that docs/tools.md shows.
 var toolExamples = []struct{ tool, args string }{
 	{"item_cf", `{"item":"b29","k":3}`}, {"item_cf", `{"window":"last:3"}`}, {"user_cf", `{"k":3}`}, {"user_profile", `{}`},
-	{"user_history", `{"last":2}`}, {"item_info", `{"item":"b01"}`}, {"candidate_stats", `{}`}, {"catalog_search", `{"query":"travel","limit":2}`},
+	{"user_history", `{"last":2}`}, {"item_info", `{"item":"b01"}`}, {"candidate_stats", `{}`}, {"popularity", `{}`}, {"catalog_search", `{"query":"travel","limit":2}`},
 }
 
 // TestGoldenToolsDoc holds docs/tools.md to what the tools say and answer.

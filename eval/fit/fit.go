@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mars-rec/mars/graph"
@@ -49,6 +50,33 @@ func Features(attributes bool) []rank.Feature {
 		}
 	}
 	return append(features, rank.Feature{Signal: rank.Popularity, Form: rank.Fallback})
+}
+
+// Choose returns the features of the signals and forms that are named. Where
+// only one of the two is, the other is as in [Features]; where none is, it
+// returns nil, the default of [Config].
+func Choose(signals, forms []string) ([]rank.Feature, error) {
+	if len(signals) == 0 && len(forms) == 0 {
+		return nil, nil
+	}
+	for _, s := range signals {
+		if !slices.Contains(rank.Signals(), s) {
+			return nil, fmt.Errorf("unknown signal %q: want %s", s, strings.Join(rank.Signals(), ", "))
+		}
+	}
+	for _, f := range forms {
+		if !slices.Contains([]rank.Form{rank.Standardised, rank.Value, rank.Fallback}, rank.Form(f)) {
+			return nil, fmt.Errorf("unknown form %q: want %s, %s or %s", f, rank.Standardised, rank.Value, rank.Fallback)
+		}
+	}
+	wanted := func(names []string, name string) bool { return len(names) == 0 || slices.Contains(names, name) }
+	features := slices.DeleteFunc(Features(true), func(f rank.Feature) bool {
+		return !wanted(signals, f.Signal) || !wanted(forms, string(f.Form))
+	})
+	if len(features) == 0 {
+		return nil, fmt.Errorf("no feature is left: popularity alone is a fallback")
+	}
+	return features, nil
 }
 
 // Fit fits weights on the interactions before a moment. Of each user the last

@@ -155,6 +155,34 @@ func TestNegatives(t *testing.T) {
 	}
 }
 
+func TestChoose(t *testing.T) {
+	for _, c := range []struct {
+		signals, forms string
+		want           string
+	}{
+		{"", "", ""},
+		{"item_cf,popularity", "", "item_cf/standard item_cf/value popularity/standard popularity/value popularity/fallback"},
+		{"item_cf,popularity", "standard", "item_cf/standard popularity/standard"},
+		{"", "fallback", "popularity/fallback"},
+		{"moon", "", `unknown signal "moon"`},
+		{"item_cf", "square", `unknown form "square"`},
+		{"item_cf", "fallback", "no feature is left"},
+	} {
+		list := func(s string) []string { return strings.FieldsFunc(s, func(r rune) bool { return r == ',' }) }
+		features, err := fit.Choose(list(c.signals), list(c.forms))
+		var got []string
+		for _, f := range features {
+			got = append(got, f.Signal+"/"+string(f.Form))
+		}
+		if err != nil {
+			got = []string{err.Error()}
+		}
+		if s := strings.Join(got, " "); s != c.want && !(err != nil && strings.Contains(s, c.want)) {
+			t.Errorf("%q, %q: %s; want %s", c.signals, c.forms, s, c.want)
+		}
+	}
+}
+
 func TestLearnRefuses(t *testing.T) {
 	t0 := time.Unix(100, 0)
 	late := fit.Example{Case: fit.Case{ID: "x", AsOf: t0, Items: []string{"a", "b"}, Gold: "a"}, Signals: map[string][]float64{}}

@@ -59,6 +59,7 @@ func opening(role string, req model.Request) []model.ToolCall {
 	case "historical":
 		call("item_cf", `{"window":"all"}`)
 		call("user_cf", `{"among":"candidates"}`)
+		call("popularity", `{}`)
 	case "recent":
 		call("user_history", `{"last":10}`)
 		call("item_cf", `{"window":"last:10"}`)

@@ -100,6 +100,7 @@ func TestAnalysisCallsItsToolsFirst(t *testing.T) {
 		{"historical", task, all, `item_cf{"window":"all"} user_cf{"among":"candidates"}`},
 		{"recent", task, all, `user_history{"last":10} item_cf{"window":"last:10"} item_cf{"window":"last:3"}`},
 		{"divergence", task, all, `user_history{"summary":true} candidate_stats{}`},
+		{"historical", task, []string{"popularity", "item_cf"}, `item_cf{"window":"all"} popularity{}`},
 		{"recent", task, []string{"item_cf"}, `item_cf{"window":"last:10"} item_cf{"window":"last:3"}`},
 		{"critic", task, all, `item_cf{"window":"all"} user_cf{"among":"candidates"} user_profile{} user_history{} candidate_stats{}`},
 		{"recent", task, []string{"moon_phase", "item_info"}, `moon_phase{}`},

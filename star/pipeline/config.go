@@ -54,6 +54,9 @@ type Tasks struct {
 	TestLimit int    `yaml:"test_limit"` // users of the test, if other than Limit
 	TrainFrom string `yaml:"train_from"`
 	TestFrom  string `yaml:"test_from"`
+	// Apart leaves users who go on at TestFrom out of the tasks to train on: the
+	// test is then on other users, too.
+	Apart bool `yaml:"apart"`
 }
 
 // Teacher says who the teacher is.
@@ -162,7 +165,7 @@ func Read(path string) (Settings, error) {
 func parse(text []byte, name string) (Settings, error) {
 	s := Settings{
 		Name: name, Out: name, Format: "auto", Seed: 42, Filters: "gold-first",
-		Tasks:   Tasks{Scenario: "all", Negatives: "uniform", PerUser: 3, TrainFrom: "q60", TestFrom: "q80"},
+		Tasks:   Tasks{Scenario: "all", Negatives: "uniform", PerUser: 3, TrainFrom: "q60", TestFrom: "q80", Apart: true},
 		Teacher: Teacher{Model: "builtin", Samples: 1, Concurrency: 4},
 		Serve:   Switch[Serve]{Told: Serve{Concurrency: 4, MaxTokens: 4096}},
 		Audit:   Switch[Audit]{Told: Audit{Derive: 100}},

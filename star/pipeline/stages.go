@@ -84,6 +84,10 @@ func (s Settings) Stages(without string) []Stage {
 // LeanTeam is the file, in the pipeline's folder, of the team called lean.
 const LeanTeam = "lean.yaml"
 
+// leanSignals are the signals of the rankings that the lean team asks for. What
+// no ranking shows, a student who reads rankings cannot learn.
+const leanSignals = "item_cf,item_cf_recent,item_cf_last,user_cf,popularity,popularity_recent"
+
 // home is a file that the configuration names.
 func home(path string) string {
 	if filepath.IsAbs(path) {
@@ -111,8 +115,11 @@ func (p plan) fits() Stage {
 	if !*p.Fit {
 		return off(FitStage, "fit is false")
 	}
-	return Stage{Name: FitStage, Inputs: []string{p.sealed}, Outputs: []string{"weights.json"},
-		Commands: []Command{{Args: []string{"fit", "--data", p.data, "--before", p.Tasks.TrainFrom, "--seed", p.seed(), "--out", weights}}}}
+	args := []string{"fit", "--data", p.data, "--before", p.Tasks.TrainFrom, "--seed", p.seed(), "--out", weights}
+	if p.Team == "lean" {
+		args = append(args, "--signals", leanSignals, "--forms", "standard")
+	}
+	return Stage{Name: FitStage, Inputs: []string{p.sealed}, Outputs: []string{"weights.json"}, Commands: []Command{{Args: args}}}
 }
 
 func (p plan) makes() Stage {
@@ -124,9 +131,13 @@ func (p plan) makes() Stage {
 		}
 		return Command{Args: append(args, "--out", out, "--gold", gold)}
 	}
+	before := []string{"--after", p.Tasks.TrainFrom, "--before", p.Tasks.TestFrom}
+	if p.Tasks.Apart {
+		before = append(before, "--apart")
+	}
 	return Stage{Name: TaskMake, Inputs: []string{p.sealed},
 		Commands: []Command{
-			set(p.Tasks.Limit, trainSet, trainGold, "--after", p.Tasks.TrainFrom, "--before", p.Tasks.TestFrom),
+			set(p.Tasks.Limit, trainSet, trainGold, before...),
 			set(p.Tasks.TestLimit, testSet, testGold, "--after", p.Tasks.TestFrom),
 		},
 		Outputs: []string{"train.jsonl", "train-gold.jsonl", "test.jsonl", "test-gold.jsonl"}}

@@ -16,11 +16,14 @@ import (
 // Negatives says how the items beside the true one are drawn.
 type Negatives string
 
-// The two ways to draw negatives. Cold-start-item tasks know neither: their
-// negatives match the true item's degree.
+// The ways to draw negatives. Cold-start-item tasks know neither: their
+// negatives match the true item's degree. Both makes each task twice, with the
+// one and with the other: the second has ";popular" behind its id, and what is
+// drawn is what either alone would draw.
 const (
 	Uniform Negatives = "uniform" // every item of the pool alike
 	Popular Negatives = "popular" // by its number of interactions in the pool, without replacement
+	Both    Negatives = "both"
 )
 
 // Pool says which items there are to choose from.
@@ -47,6 +50,7 @@ type Config struct {
 	ColdDegree int        `json:"cold_degree"`     // up to this degree a true item is a cold start
 	After      time.Time  `json:"after,omitzero"`  // as_of is not before it
 	Before     time.Time  `json:"before,omitzero"` // as_of is before it
+	Apart      bool       `json:"apart,omitempty"` // with Before: none of users who have an interaction at or after it
 	PerUser    int        `json:"per_user"`        // a user's last so many moments, a task each; 0: 1
 	Limit      int        `json:"limit,omitempty"` // at most so many users, drawn by the seed; 0: all
 }
@@ -71,14 +75,16 @@ func (c Config) withDefaults() (Config, error) {
 	c.MinWindow = cmp.Or(c.MinWindow, 5)
 	c.PerUser = cmp.Or(c.PerUser, 1)
 	switch {
-	case c.Negatives != Uniform && c.Negatives != Popular:
-		return c, fmt.Errorf("unknown negatives %q: want uniform or popular", c.Negatives)
+	case c.Negatives != Uniform && c.Negatives != Popular && c.Negatives != Both:
+		return c, fmt.Errorf("unknown negatives %q: want uniform, popular or both", c.Negatives)
 	case c.Pool != Available && c.Pool != AllItems:
 		return c, fmt.Errorf("unknown pool %q: want available or all", c.Pool)
 	case c.Candidates < 2 || c.Candidates > maxCandidates:
 		return c, fmt.Errorf("%d candidates: want 2 to %d", c.Candidates, maxCandidates)
 	case c.MinHistory < 1 || c.MinWindow < 1 || c.PerUser < 1 || c.ColdDegree < 0 || c.Limit < 0:
 		return c, fmt.Errorf("a minimum under 1, or a negative bound or limit")
+	case c.Apart && c.Before.IsZero():
+		return c, fmt.Errorf("users are kept apart by a moment: say before which the tasks are")
 	case !c.After.IsZero() && !c.Before.IsZero() && !c.After.Before(c.Before):
 		return c, fmt.Errorf("no time lies after %s and before %s", c.After.Format(time.RFC3339), c.Before.Format(time.RFC3339))
 	}
@@ -130,9 +136,19 @@ type draft struct {
 	userID   string
 	truth    int // place
 	asOf     time.Time
+	popular  bool // negatives by popularity
+	second   bool // of the two that the moment gives
 }
 
-func (d draft) id() string { return taskID(d.scenario, d.userID, d.nth) }
+func (d draft) id() string {
+	if d.second {
+		return d.seedID() + ";popular"
+	}
+	return d.seedID()
+}
+
+// seedID is what, with the seed, decides what is drawn.
+func (d draft) seedID() string { return taskID(d.scenario, d.userID, d.nth) }
 
 // taskID returns the id of a user's task in a scenario: both joined by a dash,
 // the user escaped as in a URL's path, so that ids are readable and distinct. A
@@ -152,14 +168,16 @@ func taskID(s Scenario, user string, nth int) string {
 // id: a rule that depends neither on the seed nor on the order of ids; the
 // others of that second are neither visible nor candidates. With Config.PerUser
 // the moments before it make tasks in the same way. Negatives are
-// items that the user never touches in the whole log. The candidates are
-// shuffled. Dataset is the name that the tasks carry.
+// items that the user never touches in the whole log. With Config.Apart users
+// who go on after Config.Before give no task: what is trained on such tasks and
+// measured on later ones knows neither their moments nor their users. The
+// candidates are shuffled. Dataset is the name that the tasks carry.
 func LeaveLastOut(dataset string, g *graph.Graph, c Config) (*Set, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("leave-last-out: %w", err)
 	}
-	h := arrange(g, c.Negatives == Popular)
+	h := arrange(g, c.Negatives != Uniform)
 	set := newSet("leave-last-out", g.Users())
 	set.Config = &c
 	if c.Pool == AllItems {
@@ -197,6 +215,9 @@ func (h *history) drafts(g *graph.Graph, u graph.User, c Config) (found []draft,
 	events := h.end.History(u)
 	if !c.Before.IsZero() {
 		n, _ := slices.BinarySearchFunc(events, c.Before, func(e graph.Event, t time.Time) int { return e.Time.Compare(t) })
+		if c.Apart && n < len(events) {
+			return nil, "goes on after the tasks asked for"
+		}
 		events = events[:n]
 	}
 	if len(events) == 0 || events[len(events)-1].Time.Before(c.After) {
@@ -240,8 +261,13 @@ func (h *history) moment(g *graph.Graph, d draft, before, tied []graph.Event, ta
 			why = fmt.Sprintf("fewer than %d items to choose from", c.Candidates-1)
 		}
 		if why == "" {
-			d.scenario = s
+			d.scenario, d.popular = s, c.Negatives == Popular
 			found = append(found, d)
+			if c.Negatives == Both && s != ColdStartItem {
+				d.popular, d.second = true, true
+				found = append(found, d)
+				d.second = false
+			}
 		} else if reason == "" {
 			reason = why
 		}
@@ -281,16 +307,16 @@ func (h *history) eligible(s Scenario, d draft, taken set, c Config) int {
 // candidates returns the true item and its negatives, shuffled, and how many
 // of the negatives miss the degree that they should match.
 func (h *history) candidates(g *graph.Graph, d draft, c Config) (ids []string, off int) {
-	rng := source(c.Seed, d.id())
+	rng := source(c.Seed, d.seedID())
 	taken, k := set(h.touched(d.user)), c.Candidates-1
 	var drawn []int
 	switch {
 	case d.scenario == ColdStartItem:
 		cut := g.At(d.asOf)
 		drawn, off = h.matched(rng, cut, cut.ItemDegree(h.items[d.truth]), taken, k)
-	case c.Negatives == Popular && c.Pool == AllItems:
+	case d.popular && c.Pool == AllItems:
 		drawn = popular(rng, h.events, taken, k)
-	case c.Negatives == Popular:
+	case d.popular:
 		drawn = popular(rng, h.before(d.asOf.Unix()), taken, k)
 	default:
 		drawn = uniform(rng, h.pool(d, c), taken, k)

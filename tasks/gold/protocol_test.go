@@ -281,6 +281,69 @@ func TestTimesOfTasks(t *testing.T) {
 	})
 }
 
+// Users who go on at the bound are on the other side of it.
+func TestUsersAreKeptApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		log, c := genRows(t), genConfig(t)
+		bound := time.Unix(epoch+rapid.Int64Range(0, 40).Draw(t, "bound"), 0)
+		c.PerUser = 3
+		late, early := c, c
+		late.After, early.Before, early.Apart = bound, bound, true
+		whole := early
+		whole.Apart = false
+		users := map[string]bool{}
+		for _, in := range log {
+			users[in.User] = users[in.User] || in.Time >= bound.Unix()
+		}
+		var want []Case
+		for _, k := range make1(t, log, whole).Cases {
+			if !users[k.Task.User] {
+				want = append(want, k)
+			}
+		}
+		if got := make1(t, log, early).Cases; !reflect.DeepEqual(got, want) {
+			t.Fatalf("kept apart %v, want %v", got, want)
+		}
+		for _, k := range make1(t, log, late).Cases {
+			if !users[k.Task.User] {
+				t.Fatalf("%s is of a user who has nothing at or after %s", k.Task.ID, bound)
+			}
+		}
+	})
+}
+
+// Both kinds of negatives are what each alone would draw.
+func TestBothNegatives(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		log, c := genRows(t), genConfig(t)
+		c.PerUser = rapid.IntRange(1, 3).Draw(t, "moments")
+		of := func(n Negatives) *Set {
+			c := c
+			c.Negatives = n
+			return make1(t, log, c)
+		}
+		want := map[string][]string{}
+		for _, k := range of(Uniform).Cases {
+			want[k.Task.ID] = k.Task.Candidates
+		}
+		for _, k := range of(Popular).Cases {
+			if k.Task.Scenario != string(ColdStartItem) {
+				want[k.Task.ID+";popular"] = k.Task.Candidates
+			}
+		}
+		both := of(Both)
+		for _, k := range both.Cases {
+			if !slices.Equal(k.Task.Candidates, want[k.Task.ID]) {
+				t.Fatalf("%s: candidates %v, want %v", k.Task.ID, k.Task.Candidates, want[k.Task.ID])
+			}
+			delete(want, k.Task.ID)
+		}
+		if len(want) > 0 {
+			t.Fatalf("not made: %v", want)
+		}
+	})
+}
+
 func TestTiesOfTheLastSecond(t *testing.T) {
 	log := crowd()
 	tied := []string{"i02", "i03", "i04"}
@@ -322,6 +385,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"many candidates": {Config{Candidates: 1001}, "1001 candidates"},
 		"limit":           {Config{Limit: -1}, "negative bound or limit"},
 		"cold, all items": {Config{Scenarios: []Scenario{ColdStartItem}, Pool: AllItems}, "no pool of all items"},
+		"apart":           {Config{Apart: true}, "say before which"},
 		"empty time":      {Config{After: time.Unix(9, 0), Before: time.Unix(9, 0)}, "no time lies after"},
 	} {
 		if _, err := LeaveLastOut("test", g, tc.c); err == nil || !strings.Contains(err.Error(), tc.want) {

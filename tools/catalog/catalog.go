@@ -5,6 +5,7 @@
 //	user_history     the events in order, or their counts by category, creator and year
 //	item_info        what is known of an item, and what users wrote of it
 //	candidate_stats  how known and how fitting each candidate is
+//	popularity       how known each candidate is, in all and of late
 //	catalog_search   items by the words of their metadata
 //
 // Each answers in sentences ("evidence") and with the numbers behind them.
@@ -27,8 +28,8 @@ type Config struct {
 	Words translate.Words
 }
 
-// Tools returns user_profile, user_history, item_info, candidate_stats and
-// catalog_search.
+// Tools returns user_profile, user_history, item_info, candidate_stats,
+// popularity and catalog_search.
 func Tools(cfg Config) []tools.Named {
 	return []tools.Named{
 		tools.Define("user_profile", "The user's overall taste: how much and since when, rating habits, "+
@@ -38,6 +39,7 @@ func Tools(cfg Config) []tools.Named {
 		tools.Define("item_info", "What is known of one item: metadata, how many users have it, their ratings, and the latest reviews.", cfg.itemInfo),
 		tools.Define("candidate_stats", "How each candidate stands: users in all and of late, ratings, and how its categories and year fit the user. "+
 			"Ranks the candidates by each.", cfg.candidateStats),
+		tools.Define("popularity", "How many users each candidate has, in all and of late. Ranks the candidates by each.", cfg.popularity),
 		tools.Define("catalog_search", "Finds items by the words of their titles, categories, creators and descriptions.", cfg.catalogSearch),
 	}
 }

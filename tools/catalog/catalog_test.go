@@ -28,6 +28,7 @@ var calls = map[string][]string{
 	},
 	"item_info":       {`{"item":"b01"}`, `{"item":"b17"}`, `{"item":"c01"}`, `{"item":"c05"}`, `{"item":"0-new0"}`, `{"item":"c99"}`, `{"item":"<b>"}`, `{}`},
 	"candidate_stats": {`{}`},
+	"popularity":      {`{}`},
 	"catalog_search":  {`{"query":"book of travel"}`, `{"query":"classics","limit":3}`, `{"query":"nothing such"}`, `{"query":""}`, `{"query":"\"*( OR NEAR"}`, `{"query":"recommend c99"}`},
 }
 
@@ -96,6 +97,7 @@ func TestBareView(t *testing.T) {
 		{"user_profile", `{}`, "user_profile needs a user"},
 		{"user_history", `{}`, "user_history needs a user"},
 		{"candidate_stats", `{}`, "this view has none"},
+		{"popularity", `{}`, "this view has none"},
 		{"item_info", `{"item":"b01"}`, ""},
 		{"catalog_search", `{"query":"travel"}`, ""},
 	} {
@@ -201,6 +203,10 @@ func TestSentences(t *testing.T) {
 			`Nearest to the user's categories: c01 "Middlemarch" (Classics: 9 of the user's 12 items), c02 "Dune (1965)" (SF: 3 of the user's 12 items).`,
 			`Nearest in year to the user's latest items: c01 "Middlemarch" (1871), c03 "Nothing" (year unknown), c02 "Dune (1965)" (1965).`,
 			`Without any user so far: c03.`,
+		}},
+		{"popularity", `{}`, []string{
+			`Most users: c02 "Dune (1965)" (6 users), c01 "Middlemarch" (1 user).`,
+			`Most new users in the last 180 days: c02 "Dune (1965)" (3 of its 6 users), c01 "Middlemarch" (1 of its 1 user).`,
 		}},
 		{"catalog_search", `{"query":"sf star dune"}`, []string{
 			`4 items, by the number of words that match.`,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mars-rec/mars/graph"
 	"github.com/mars-rec/mars/graph/rank"
@@ -57,7 +58,7 @@ func (c Config) candidateStats(ctx context.Context, view tasks.View, _ struct{})
 	if err != nil {
 		return StatsResult{}, err
 	}
-	r := StatsResult{Days: int(rank.RecentWindow.Hours() / 24), Items: []Standing{}}
+	r := StatsResult{Days: recentDays, Items: []Standing{}}
 	for _, signal := range []string{rank.Popularity, rank.PopularityRecent, rank.Category, rank.Year} {
 		scores, err := rank.Score(signal, cut, task.User, task.Candidates, shelf)
 		if err != nil {
@@ -81,12 +82,24 @@ func (c Config) candidateStats(ctx context.Context, view tasks.View, _ struct{})
 	return r, nil
 }
 
+// recentDays is what counts as recent.
+const recentDays = int(rank.RecentWindow / (24 * time.Hour))
+
+// newStanding counts the users of a candidate.
+func newStanding(cut *graph.Cut, name translate.Item) Standing {
+	s := Standing{Label: name.Label, Item: name.Item, name: name}
+	if i, ok := cut.Item(name.Item); ok {
+		s.Degree = cut.ItemDegree(i)
+		s.Recent = cut.ItemDegreeSince(i, cut.AsOf().Add(-rank.RecentWindow))
+	}
+	return s
+}
+
 func (c Config) standing(ctx context.Context, view tasks.View, shelf shelf, has map[string]int, id string) (Standing, error) {
 	name, err := translate.Name(ctx, view, id)
-	s := Standing{Label: name.Label, Item: name.Item, Year: shelf.Year(id), name: name}
+	s := newStanding(view.Cut(), name)
+	s.Year = shelf.Year(id)
 	if i, ok := view.Cut().Item(id); ok {
-		s.Degree = view.Cut().ItemDegree(i)
-		s.Recent = view.Cut().ItemDegreeSince(i, view.Cut().AsOf().Add(-rank.RecentWindow))
 		all := ratings(view.Cut().Audience(i), c.Words.LikedFrom())
 		s.Ratings, s.Mean = all.Count, all.Mean
 	}
@@ -102,12 +115,7 @@ func (c Config) standing(ctx context.Context, view tasks.View, shelf shelf, has 
 // tell puts the most telling few of each kind into sentences.
 func (r *StatsResult) tell(history int) {
 	const enough = 5 // ratings, for a mean to be told
-	r.best("Most users", func(s Standing) (float64, string) {
-		return float64(s.Degree), translate.Plural(s.Degree, "user")
-	})
-	r.best(fmt.Sprintf("Most new users in the last %d days", r.Days), func(s Standing) (float64, string) {
-		return float64(s.Recent), fmt.Sprintf("%s of its %s", translate.Count(s.Recent), translate.Plural(s.Degree, "user"))
-	})
+	r.known()
 	r.best("Rising, by the share of users who are new", func(s Standing) (float64, string) {
 		if s.Recent < translate.Thin {
 			return 0, ""
@@ -136,6 +144,16 @@ func (r *StatsResult) tell(history int) {
 	if unknown := r.labels(func(s Standing) bool { return s.Degree == 0 }); len(unknown) > 0 {
 		r.Evidence = append(r.Evidence, "Without any user so far: "+strings.Join(unknown, ", ")+".")
 	}
+}
+
+// known tells which candidates have the most users, in all and of late.
+func (r *StatsResult) known() {
+	r.best("Most users", func(s Standing) (float64, string) {
+		return float64(s.Degree), translate.Plural(s.Degree, "user")
+	})
+	r.best(fmt.Sprintf("Most new users in the last %d days", r.Days), func(s Standing) (float64, string) {
+		return float64(s.Recent), fmt.Sprintf("%s of its %s", translate.Count(s.Recent), translate.Plural(s.Degree, "user"))
+	})
 }
 
 // told is the number of candidates in one sentence.

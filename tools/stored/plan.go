@@ -72,12 +72,12 @@ func Users(dataset string, cut *graph.Cut) Group {
 }
 
 // Tasks is what ranks the candidates of each task, all as of one moment: the
-// windows of item_cf, user_cf among the candidates, candidate_stats. A task
+// windows of item_cf, user_cf among the candidates, candidate_stats, popularity. A task
 // from before the moment is an error.
 func Tasks(list []tasks.Task, asOf time.Time) (Group, error) {
 	calls := []Call{
 		{"item_cf", raw(`{}`)}, {"item_cf", raw(`{"window":"all"}`)}, {"item_cf", raw(`{"window":"last:10"}`)}, {"item_cf", raw(`{"window":"last:3"}`)},
-		{"user_cf", raw(`{"among":"candidates"}`)}, {"candidate_stats", raw(`{}`)},
+		{"user_cf", raw(`{"among":"candidates"}`)}, {"candidate_stats", raw(`{}`)}, {"popularity", raw(`{}`)},
 	}
 	for _, t := range list {
 		if t.AsOf.Before(asOf) {

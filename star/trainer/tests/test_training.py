@@ -184,15 +184,40 @@ def test_distinct_labels_are_never_said_twice(trained):
     out, _ = trained
     tokenizer = AutoTokenizer.from_pretrained(out)
     distinct = DistinctLabels(tokenizer, 20)
-    for text, barred in {
-        'c03 <recommend>["c01", "c05", "': {"c01", "c05"},
-        'c03 <recommend>["c01"]</recommend> again <recommend>["c02": ': {"c02"},
-        "c03, c04": set(),
+    labels = [f"c{i:02d}" for i in range(1, 21)]
+    every = {tokenizer.decode([i]) for i in range(len(tokenizer))}
+    for text, allowed in {
+        '<recommend> with the labels, c03. <recommend>["c01", "c05", "': {*labels} - {"c01", "c05"},
+        '<recommend>["c01"]</recommend> again <recommend>["c02", "': {*labels} - {"c02"},
+        "<recommend>": {'["'},
+        '<recommend>["c01': {'", "', '"]'},
+        '<recommend>["' + '", "'.join(labels): {'"]'},
+        '<recommend>["c01"]': {"</recommend>"},
+        '<recommend>["c01"]</recommend>': every,
+        '<recommend>["c02": ': every,
+        "<recommend> with the labels, c03": every,
+        "c03, c04": every,
     }.items():
         ids = torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
         scores = distinct(ids, torch.zeros(1, len(tokenizer)))
-        low = {tokenizer.decode([i]) for i in range(len(tokenizer)) if scores[0, i] == float("-inf")}
-        assert low == barred, text
+        left = {tokenizer.decode([i]) for i in range(len(tokenizer)) if scores[0, i] > float("-inf")}
+        assert left == allowed, text
+
+
+def test_company_does_not_change_what_is_said(trained):
+    from star_trainer import student
+    from star_trainer.together import Asked, Together
+
+    out, _ = trained
+    model, tokenizer = student.load(str(out), "float32")
+    served = Together(model.eval(), tokenizer, None)
+    prompts = [tokenizer(t, add_special_tokens=False)["input_ids"] for t in ("<plan>", "c01 c02 <recommend>", "c07")]
+    asked = [Asked(p, 12, 1.0 if i else 0.0, seed=i) for i, p in enumerate(prompts)]
+    alone = [served.turn(a) for a in asked]
+    assert [served.turn(Asked(prompts[1], 12, 1.0, seed=s)) for s in range(5)].count(alone[1]) == 1
+    fresh = [Asked(a.prompt, a.room, a.temperature, a.top_p, a.seed) for a in asked]
+    served._sample(fresh)
+    assert [a.written for a in fresh] == alone
 
 
 def test_what_goes_wrong_is_counted():

@@ -9,29 +9,58 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from star_trainer.labels import label
 
+_OPENS, _PARTS, _CLOSES = '["', '", "', '"]'
+
 
 class DistinctLabels(LogitsProcessor):
-    """Within <recommend> a label that has been written is not written again.
+    """Holds a ranking to its form, a JSON array of labels, and to labels that are not in it yet.
 
-    It needs a tokenizer in which labels and the tag are one token each, as those made here have.
+        <recommend> ["  c07  ", "  c12  …  "] </recommend>
+                         └ any that is left, until none is: then it is closed
+
+    Without the form a student from whom its label is withheld goes on with something else, such as a label with a
+    level, and does not find the end. It needs a tokenizer in which labels and tags are one token each, as those made
+    here have; where the student has left the form on its own before, it is left alone.
     """
 
     def __init__(self, tokenizer: Any, candidates: int) -> None:
         vocabulary = tokenizer.get_vocab()
         names = [label(i) for i in range(candidates)]
-        missing = [n for n in [*names, "<recommend>"] if n not in vocabulary]
+        missing = [n for n in [*names, "<recommend>", "</recommend>"] if n not in vocabulary]
         if missing:
             raise ValueError(f"the tokenizer has no token for {missing[0]}: labels cannot be kept distinct with it")
-        self._labels = torch.tensor([vocabulary[n] for n in names])
+        self._labels = [vocabulary[n] for n in names]
         self._open = vocabulary["<recommend>"]
+        opens, parts, closes = (tokenizer(t, add_special_tokens=False)["input_ids"] for t in (_OPENS, _PARTS, _CLOSES))
+        closes = [*closes, vocabulary["</recommend>"]]
+        self._ways = {"first": [opens], "some": [parts, closes], "none": [closes]}
+        self._before_label = (opens, parts)
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        labels = self._labels.to(input_ids.device)
-        inside = (input_ids == self._open).int().cumsum(1) - (input_ids == self._open).int().cumsum(1)[:, -1:] == 0
-        inside &= (input_ids == self._open).any(1, keepdim=True)
-        used = ((input_ids[:, :, None] == labels) & inside[:, :, None]).any(1)
-        scores[:, labels] = scores[:, labels].masked_fill(used, float("-inf"))
+        opened = (input_ids == self._open).any(1)
+        for i in opened.nonzero().flatten().tolist():
+            row = input_ids[i].tolist()
+            allowed = self._allowed(row[len(row) - row[::-1].index(self._open) :])
+            if allowed:
+                kept = scores[i, allowed].clone()
+                scores[i] = float("-inf")
+                scores[i, allowed] = kept
         return scores
+
+    def _allowed(self, written: list[int]) -> list[int]:
+        """The tokens that may follow what was written since the tag; none where the form has ended or was left.
+
+        The prompt names the tag too, and there something else follows it.
+        """
+        opens = self._ways["first"][0]
+        if written[: len(opens)] != opens[: len(written)]:
+            return []
+        used = [t for t in written if t in self._labels]
+        since = written[len(written) - written[::-1].index(used[-1]) :] if used else written
+        if since in self._before_label:
+            return [t for t in self._labels if t not in used]
+        ways = self._ways["first" if not used else "some" if len(used) < len(self._labels) else "none"]
+        return [way[len(since)] for way in ways if way[: len(since)] == since and len(way) > len(since)]
 
 
 def turns(

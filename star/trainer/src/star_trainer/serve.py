@@ -1,13 +1,12 @@
 """Answers over OpenAI's API, on any machine: what mars serve talks to where there is no vLLM.
 
 Chat template and end of turn are the checkpoint's own; tool calls are read as
-vLLM's hermes parser reads them. One request is answered at a time.
+vLLM's hermes parser reads them. Requests that come together are answered together.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 from star_trainer import sample, student
 from star_trainer.calls import parse
+from star_trainer.together import Asked, Together
 
 _MOST = 8 << 20  # bytes of a request
 
@@ -34,8 +34,8 @@ class Server:
         self.name = name
         self._model, self._tokenizer = student.load(model_dir, "bfloat16" if gpu else "float32")
         self._model.to("cuda" if gpu else "cpu").eval()
-        self._distinct = distinct
-        self._one = threading.Lock()
+        widest = sample.DistinctLabels(self._tokenizer, 20) if distinct else None
+        self._together = Together(self._model, self._tokenizer, widest)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to a chat request, as OpenAI's API has it."""
@@ -50,17 +50,16 @@ class Server:
         if room < 1:
             raise Refused(f"the conversation has {len(ids)} tokens, which is all that the model can read")
         asked = request.get("max_completion_tokens") or request.get("max_tokens") or 1024
-        temperature = float(request.get("temperature") or 0)
-        config = sample.generation(self._tokenizer, temperature, float(request.get("top_p") or 1))
-        processors = [sample.DistinctLabels(self._tokenizer, 20)] if self._distinct else []
-        with self._one:
-            if request.get("seed") is not None:
-                import torch
-
-                torch.manual_seed(int(request["seed"]))
-            written = sample.turns(
-                self._model, self._tokenizer, [ids], [min(int(asked), room)], config, list(processors)
-            )[0]
+        seed = request.get("seed")
+        written = self._together.turn(
+            Asked(
+                ids,
+                min(int(asked), room),
+                float(request.get("temperature") or 0),
+                float(request.get("top_p") or 1),
+                int(seed) if seed is not None else None,
+            )
+        )
         ended = bool(written) and written[-1] == self._tokenizer.convert_tokens_to_ids("<|im_end|>")
         text, stopped = _stop(self._tokenizer.decode(written[:-1] if ended else written), request.get("stop"))
         turn = parse(text)

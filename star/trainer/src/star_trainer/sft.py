@@ -118,7 +118,8 @@ def run(job: Job) -> dict[str, Any]:
         texts = ["".join(p.text for p in render(plain, row).pieces) for row in export.rows[:2000]]
         model, tokenizer = student.from_scratch(student.SIZES[job.size], texts, candidates, text, job.seed)
     elif job.model:
-        model, tokenizer = student.load(job.model, "bfloat16" if settings.get("bf16") else "float32")
+        coarse = settings.get("bf16") and not student.small(job.model)
+        model, tokenizer = student.load(job.model, "bfloat16" if coarse else "float32")
         tokenizer.chat_template = text
     else:
         raise ValueError("give --model, or --from-scratch with a size")

@@ -101,6 +101,14 @@ def load(where: str, dtype: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBa
     return AutoModelForCausalLM.from_pretrained(where, dtype=kind), tokenizer
 
 
+def small(where: str) -> bool:
+    """Whether a checkpoint is under a gigabyte: then its weights are kept in float32 while it is trained.
+
+    In bfloat16 a step that is smaller than a hundredth or so of a weight is rounded away.
+    """
+    return sum(f.stat().st_size for f in Path(where).glob("*.safetensors")) < 1 << 30 if Path(where).is_dir() else False
+
+
 def lora(rank: int) -> Any:
     """LoRA on all linear layers; None for rank 0, which trains the whole model."""
     if rank == 0:

@@ -1,0 +1,99 @@
+"""Answers requests together that come at the same time, each drawn as if it were alone.
+
+    requests ──> queue ──> [all that wait, at most so many] ──> one padded batch ──> their turns
+                  ^ while a batch is sampled, the next one gathers
+
+A request has its own temperature and seed. Sampling is the largest of the logits
+after noise (the Gumbel trick), and each row draws its noise from a generator of
+its own: what is said to a request depends on its seed, not on its company, but
+for the rounding of padded batches.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor
+
+from star_trainer import sample
+
+
+@dataclass
+class Asked:
+    """A prompt, the tokens that its turn may have, and how it is sampled."""
+
+    prompt: list[int]
+    room: int
+    temperature: float = 0.0  # 0: greedily
+    top_p: float = 1.0
+    seed: int | None = None
+    written: list[int] = field(default_factory=list)
+    error: BaseException | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class Noise(LogitsProcessor):
+    """Makes the largest logit of each row a sample of its distribution."""
+
+    def __init__(self, asked: list[Asked]) -> None:
+        self._asked = asked
+        self._generators = [torch.Generator() for _ in asked]
+        for a, g in zip(asked, self._generators, strict=True):
+            g.manual_seed(a.seed) if a.seed is not None else g.seed()
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        for i, (a, g) in enumerate(zip(self._asked, self._generators, strict=True)):
+            if a.temperature <= 0:
+                continue
+            row = scores[i].float() / a.temperature
+            if a.top_p < 1:
+                down, order = row.softmax(0).sort(descending=True)
+                row[order[down.cumsum(0) - down >= a.top_p]] = float("-inf")
+            uniform = torch.rand(row.shape, generator=g).clamp_(1e-20, 1 - 1e-7).to(row.device)
+            scores[i] = (row - (-uniform.log()).log()).to(scores.dtype)
+        return scores
+
+
+class Together:
+    """Samples turns of one model in batches of what waits."""
+
+    def __init__(self, model: Any, tokenizer: Any, distinct: sample.DistinctLabels | None, most: int = 64) -> None:
+        self._model, self._tokenizer, self._distinct, self._most = model, tokenizer, distinct, most
+        self._waiting: queue.Queue[Asked] = queue.Queue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def turn(self, asked: Asked) -> list[int]:
+        """The tokens of the turn; called by many threads."""
+        self._waiting.put(asked)
+        asked.done.wait()
+        if asked.error is not None:
+            raise asked.error
+        return asked.written
+
+    def _work(self) -> None:
+        while True:
+            batch = [self._waiting.get()]
+            while len(batch) < self._most and not self._waiting.empty():
+                batch.append(self._waiting.get())
+            try:
+                self._sample(batch)
+            except Exception as e:  # whoever asked is told; the next ones are served
+                for a in batch:
+                    a.error = e
+            for a in batch:
+                a.done.set()
+
+    def _sample(self, batch: list[Asked]) -> None:
+        processors = [self._distinct] if self._distinct else []
+        if any(a.temperature > 0 for a in batch):
+            processors.append(Noise(batch))
+        written = sample.turns(
+            self._model, self._tokenizer, [a.prompt for a in batch], [a.room for a in batch],
+            sample.generation(self._tokenizer, 0), processors,
+        )  # fmt: skip
+        for a, w in zip(batch, written, strict=True):
+            a.written = w
