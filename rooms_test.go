@@ -29,7 +29,7 @@ var rooms = map[string]room{
 
 	"model":               {may: []string{"message.", "message/rawjson"}, never: []string{"tools", "agents", "tasks"}},
 	"model/transport":     {may: []string{"model.", "message/rawjson"}, never: []string{"tools", "agents", "tasks"}},
-	"model/budget":        {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
+	"model/budget":        {may: []string{"model.", "message.", "message/rawjson"}, never: []string{"tools", "agents", "tasks"}},
 	"model/cache":         {may: []string{"model.", "message."}, never: []string{"tools", "agents", "tasks"}},
 	"model/openai":        {may: []string{"model.", "message.", "message/rawjson", "model/transport"}, never: []string{"tools", "agents", "tasks"}},
 	"model/langchain":     {may: []string{"model.", "message.", "model/transport"}, never: []string{"tools", "agents", "tasks"}},

@@ -2,7 +2,6 @@ package message
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -21,27 +20,19 @@ type WritesJSON interface{ WriteJSON(w *rawjson.Writer) }
 // may be parts of the text that is read.
 type ReadsJSON interface{ ReadJSON(r *rawjson.Reader) }
 
-// buffers are for texts while they are written. Nothing stays in them.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// writers are for texts while they are written. Nothing stays in them.
+var writers = sync.Pool{New: func() any { return rawjson.NewWriter(nil) }}
 
 // Marshal writes v as compact JSON, without the escapes for HTML that
 // encoding/json adds by default and without a final newline. Everything that
 // is logged is written by it, so that equal values have equal bytes.
 func Marshal(v any) ([]byte, error) {
-	buf := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buf)
-	b, err := marshal(buf, v)
-	return bytes.Clone(b), err
-}
-
-// marshal writes v into the buffer, whose bytes it returns.
-func marshal(buf *bytes.Buffer, v any) ([]byte, error) {
-	buf.Reset()
-	if written, ok := appendJSON(buf.AvailableBuffer(), v); ok {
-		buf.Write(written) // the buffer grows to what was needed
-		return buf.Bytes(), nil
+	var b []byte
+	if own, ok := v.(WritesJSON); ok && Write(own.WriteJSON, func(text []byte) { b = bytes.Clone(text) }) {
+		return b, nil
 	}
-	enc := json.NewEncoder(buf)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return nil, err
@@ -49,23 +40,18 @@ func marshal(buf *bytes.Buffer, v any) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// appendJSON appends v if it writes itself.
-func appendJSON(dst []byte, v any) ([]byte, bool) {
-	own, ok := v.(WritesJSON)
-	if !ok {
-		return dst, false
+// Write hands what write writes to use, which must not keep it; false says that
+// it could not be written, and was not used.
+func Write(write func(w *rawjson.Writer), use func(text []byte)) bool {
+	w := writers.Get().(*rawjson.Writer)
+	w.Reset()
+	write(w)
+	text, ok := w.Done()
+	if ok {
+		use(text)
 	}
-	w := rawjson.NewWriter(dst)
-	own.WriteJSON(w)
-	return w.Done()
-}
-
-// Sum256 is the SHA-256 of what [Marshal] writes of v.
-func Sum256(v any) ([sha256.Size]byte, error) {
-	buf := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buf)
-	b, err := marshal(buf, v)
-	return sha256.Sum256(b), err
+	writers.Put(w)
+	return ok
 }
 
 // Unmarshal reads what [Marshal] has written of the value that v points to, or

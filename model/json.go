@@ -1,9 +1,6 @@
 package model
 
 import (
-	"encoding/json"
-
-	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/message/rawjson"
 )
 
@@ -93,6 +90,28 @@ func (s ToolSpec) WriteJSON(w *rawjson.Writer) {
 }
 
 // WriteJSON implements [message.WritesJSON].
+func (s Sampling) WriteJSON(w *rawjson.Writer) {
+	w.Text("{")
+	if s.Temperature != nil {
+		w.Key("temperature")
+		w.Float(*s.Temperature)
+	}
+	if s.TopP != nil {
+		w.Key("top_p")
+		w.Float(*s.TopP)
+	}
+	if s.MaxTokens != 0 {
+		w.Key("max_tokens")
+		w.Int(int64(s.MaxTokens))
+	}
+	if s.Seed != nil {
+		w.Key("seed")
+		w.Int(*s.Seed)
+	}
+	w.Text("}")
+}
+
+// WriteJSON implements [message.WritesJSON].
 func (q Request) WriteJSON(w *rawjson.Writer) {
 	w.Text("{")
 	w.Key("messages")
@@ -109,30 +128,8 @@ func (q Request) WriteJSON(w *rawjson.Writer) {
 		w.Text("}")
 	}
 	if q.Sampling != (Sampling{}) {
-		sampling, err := json.Marshal(q.Sampling) // numbers, some of them fractions
-		if err != nil {
-			w.Fail()
-		}
 		w.Key("sampling")
-		w.Value(sampling)
+		q.Sampling.WriteJSON(w)
 	}
 	w.Text("}")
-}
-
-// identity is what a digest is made of: a version, a name, and a text or a value
-// that writes itself.
-type identity []any
-
-// WriteJSON implements [message.WritesJSON].
-func (d identity) WriteJSON(w *rawjson.Writer) {
-	rawjson.WriteList(w, d, func(w *rawjson.Writer, v any) {
-		switch v := v.(type) {
-		case string:
-			w.String(v)
-		case message.WritesJSON:
-			v.WriteJSON(w)
-		default:
-			w.Fail()
-		}
-	})
 }

@@ -14,8 +14,8 @@ func Timeout(m Model, limit time.Duration) Model {
 	if limit <= 0 {
 		return m
 	}
+	late := &Error{Temporary: true, Err: fmt.Errorf("no reply within %s", limit)}
 	return Func(func(ctx context.Context, req Request) (Reply, error) {
-		late := &Error{Temporary: true, Err: fmt.Errorf("no reply within %s", limit)}
 		ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
 		defer cancel()
 		reply, err := m.Generate(ctx, req)

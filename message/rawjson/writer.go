@@ -19,6 +19,10 @@ type Writer struct {
 // NewWriter appends to dst.
 func NewWriter(dst []byte) *Writer { return &Writer{text: dst} }
 
+// Reset makes the writer empty; it keeps the room that it has. What Done returned
+// is then written over.
+func (w *Writer) Reset() { w.text, w.failed = w.text[:0], false }
+
 // Done returns what was written, and whether all of it could be.
 func (w *Writer) Done() ([]byte, bool) { return w.text, !w.failed }
 

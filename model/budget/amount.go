@@ -45,6 +45,9 @@ func parse(s string, before, behind int) (Amount, bool) {
 
 // String writes the amount with two decimals at least and all that it has.
 func (a Amount) String() string {
+	if a == 0 {
+		return "0.00"
+	}
 	sign := ""
 	if a < 0 {
 		sign, a = "-", -max(a, -math.MaxInt64)

@@ -45,7 +45,7 @@ type Budget struct {
 	mu       sync.Mutex
 	account  account       // settled
 	held     hold          // reserved by calls in flight
-	changed  chan struct{} // closed when a call settles
+	changed  chan struct{} // closed when a call settles; nil: nobody waits
 	refused  int
 	numbered int64
 }
@@ -59,7 +59,7 @@ type hold struct {
 // New returns the budget, which goes on where its journal ended. Under a cap in
 // money all that the journal knows of must have a price.
 func New(cfg Config) (*Budget, error) {
-	b := &Budget{cfg: cfg, changed: make(chan struct{}), account: account{}}
+	b := &Budget{cfg: cfg, account: account{}}
 	if cfg.Journal == nil {
 		return b, nil
 	}
@@ -148,6 +148,9 @@ func (w *wrapped) reserve(ctx context.Context, caller string, most hold) (int64,
 		if !over(b.cfg.Tokens, most.tokens, tokens-b.held.tokens) && !over(int64(b.cfg.Cost), int64(most.cost), int64(cost-b.held.cost)) {
 			break
 		}
+		if b.changed == nil {
+			b.changed = make(chan struct{})
+		}
 		changed := b.changed
 		b.mu.Unlock()
 		select {
@@ -197,8 +200,10 @@ func (b *Budget) settle(call int64, name, caller string, most hold, c Charge) {
 	if b.cfg.Journal != nil {
 		b.cfg.Journal.settle(call, name, caller, c) // a failure is told by the next reserve, and by Close
 	}
-	close(b.changed)
-	b.changed = make(chan struct{})
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
 }
 
 // Statement tells how the budget stands.

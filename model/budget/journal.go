@@ -12,6 +12,7 @@ import (
 
 	"github.com/mars-rec/mars/internal/atomicfile"
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 )
 
 // Journal keeps an account in a file, so that a budget holds over restarts: a
@@ -152,14 +153,59 @@ func (j *Journal) append(e entry) error {
 	if j.err != nil {
 		return j.err
 	}
-	b, err := message.Marshal(e)
-	if err == nil {
-		_, err = j.file.Write(append(b, '\n'))
+	var err error
+	if !message.Write(func(w *rawjson.Writer) {
+		e.write(w)
+		w.Text("\n")
+	}, func(text []byte) { _, err = j.file.Write(text) }) {
+		err = errors.New("a charge that has no JSON")
 	}
 	if err != nil {
 		j.err = fmt.Errorf("spend journal: %w", err)
 	}
 	return j.err
+}
+
+// write writes the line of a call as encoding/json would: there are two for each.
+func (e entry) write(w *rawjson.Writer) {
+	number := func(name string, n int64) {
+		if n != 0 {
+			w.Key(name)
+			w.Int(n)
+		}
+	}
+	w.Text("{")
+	number("call", e.Call)
+	number("done", e.Done)
+	w.Field("role", e.Role)
+	w.Field("model", e.Model)
+	number("tokens", e.Tokens)
+	if e.Most != 0 {
+		w.Key("most")
+		w.Text(e.Most.String())
+	}
+	if e.Priced {
+		w.Key("priced")
+		w.Bool(true)
+	}
+	if c := e.Charge; c != nil {
+		w.Text(`,"charge":{"calls":`)
+		w.Int(int64(c.Calls))
+		w.Text(`,"usage":{"input_tokens":`)
+		w.Int(int64(c.Usage.InputTokens))
+		w.Text(`,"output_tokens":`)
+		w.Int(int64(c.Usage.OutputTokens))
+		number("cached_tokens", int64(c.Usage.CachedTokens))
+		w.Text("}")
+		number("unknown_calls", int64(c.Unknown))
+		number("unknown_tokens", c.UnknownTokens)
+		w.Key("cost")
+		w.Text(c.Cost.String())
+		w.Key("priced")
+		w.Bool(c.Priced)
+		w.Text("}")
+	}
+	w.Text("}")
 }
 
 // Close waits for the disk and closes the file. It returns the first failure

@@ -1,31 +1,35 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
 
 	goopenai "github.com/sashabaranov/go-openai"
 
+	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/model"
 )
 
-// around is what a request has around its texts, about: the names and the
-// brackets, and the escapes of texts.
-const around = 512
-
 // encode writes the body of a request for a whole reply: the JSON of what
 // [Model.request] returns, but for the order of the names and escapes for HTML.
-func (m *Model) encode(req model.Request) ([]byte, error) {
+func (m *Model) encode(req model.Request) (body []byte, err error) {
 	if err := m.refuses(req); err != nil {
 		return nil, err
 	}
-	w := rawjson.NewWriter(make([]byte, 0, req.Size()+req.Size()/16+around))
+	format, placed := m.place(req)
+	if !message.Write(func(w *rawjson.Writer) { m.write(w, placed, format) }, func(text []byte) { body = bytes.Clone(text) }) {
+		return nil, m.noJSON(req)
+	}
+	return body, nil
+}
+
+func (m *Model) write(w *rawjson.Writer, req model.Request, format *goopenai.ChatCompletionResponseFormat) {
 	w.Text("{")
 	w.Key("model")
 	w.String(m.name)
-	format, req := m.place(req)
 	w.Key("messages")
 	rawjson.WriteList(w, req.Messages, writeMessage)
 	if len(req.Tools) > 0 {
@@ -42,11 +46,6 @@ func (m *Model) encode(req model.Request) ([]byte, error) {
 	}
 	m.writeSampling(w, req.Sampling)
 	w.Text("}")
-	body, ok := w.Done()
-	if !ok {
-		return nil, m.noJSON(req)
-	}
-	return body, nil
 }
 
 // refuses reports what of a request the client library knows that OpenAI's own
