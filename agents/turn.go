@@ -184,14 +184,18 @@ func (t *Turn) Ask(ctx context.Context, sends ...Send) ([]message.Envelope, erro
 	}
 	answers, errs := make([]message.Envelope, len(sends)), make([]error, len(sends))
 	var wg sync.WaitGroup
-	for i, q := range questions {
-		wg.Go(func() { answers[i], errs[i] = t.ask(ctx, q) })
+	last := len(questions) - 1
+	for i := range last {
+		wg.Go(func() { answers[i], errs[i] = t.ask(ctx, questions[i]) })
+	}
+	if last >= 0 { // whoever asks would only wait
+		answers[last], errs[last] = t.ask(ctx, questions[last])
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	t.read = nil
+	t.read = make([]message.ID, 0, len(answers))
 	for _, a := range answers {
 		t.read = append(t.read, a.ID)
 	}

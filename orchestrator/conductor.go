@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/mars-rec/mars/agents"
@@ -12,8 +13,33 @@ import (
 
 // conductor leads a team through its workflow: it is the agent that answers
 // the task. It works layer by layer, asks all seats of a layer at once, and
-// hands each seat what those it hears have answered.
-type conductor struct{ team Team }
+// hands each seat what those it hears have answered. It is immutable, and the
+// same for all runs.
+type conductor struct {
+	team      Team
+	layers    [][]agents.Seat
+	upstream  map[message.Address][]message.Address // all whom a seat hears, directly or through others, sorted
+	revisable map[message.Address][]agents.Seat     // the analysts that a seat hears, sorted by name
+	plannable []string                              // the roles that a plan can give work to
+}
+
+// newConductor reads the workflow of a checked team.
+func newConductor(team Team) *conductor {
+	c := &conductor{team: team, layers: team.Layers(), upstream: map[message.Address][]message.Address{}, revisable: map[message.Address][]agents.Seat{}}
+	for _, s := range team.Seats {
+		c.upstream[s.Name] = team.upstream(s)
+		if s.Kind == "analyst" {
+			c.plannable = append(c.plannable, s.Role())
+		}
+		heard, _ := team.heard(s) // checked with the team
+		for _, name := range heard {
+			if h, _ := team.Seat(name); h.Kind == "analyst" {
+				c.revisable[s.Name] = append(c.revisable[s.Name], h)
+			}
+		}
+	}
+	return c
+}
 
 // said is a seat's latest answer.
 type said struct {
@@ -22,10 +48,10 @@ type said struct {
 }
 
 // Handle implements [agents.Agent].
-func (c conductor) Handle(ctx context.Context, t *agents.Turn) (message.Body, error) {
+func (c *conductor) Handle(ctx context.Context, t *agents.Turn) (message.Body, error) {
 	floor := map[message.Address]said{}
 	var last message.Body
-	for _, layer := range c.team.Layers() {
+	for _, layer := range c.layers {
 		asks := make([]ask, len(layer))
 		for i, s := range layer {
 			asks[i].seat = s
@@ -49,14 +75,14 @@ func (c conductor) Handle(ctx context.Context, t *agents.Turn) (message.Body, er
 
 // reflect is the one way back: while a reflector sends subtasks back and rounds
 // are left, those it names work again, and it looks again.
-func (c conductor) reflect(ctx context.Context, t *agents.Turn, floor map[message.Address]said, s agents.Seat) error {
+func (c *conductor) reflect(ctx context.Context, t *agents.Turn, floor map[message.Address]said, s agents.Seat) error {
 	for round := 1; round <= c.team.Rounds; round++ {
 		verdict, ok := floor[s.Name].body.(phase.Reflection)
 		if !ok || verdict.Verdict != phase.Revise {
 			return nil
 		}
 		var again []ask
-		for _, seat := range c.revisable(s) {
+		for _, seat := range c.revisable[s.Name] {
 			for _, sub := range verdict.Subtasks {
 				if sub.Role == seat.Role() {
 					again = append(again, ask{seat: seat, goal: sub.Goal, round: round, reflection: &verdict, because: floor[s.Name].id})
@@ -77,18 +103,6 @@ func (c conductor) reflect(ctx context.Context, t *agents.Turn, floor map[messag
 	return nil
 }
 
-// revisable returns the analysts that a reflector hears, sorted by name.
-func (c conductor) revisable(reflector agents.Seat) []agents.Seat {
-	heard, _ := c.team.heard(reflector)
-	var seats []agents.Seat
-	for _, name := range heard {
-		if s, _ := c.team.Seat(name); s.Kind == "analyst" {
-			seats = append(seats, s)
-		}
-	}
-	return seats
-}
-
 // ask is one question that the conductor is about to put.
 type ask struct {
 	seat       agents.Seat
@@ -99,7 +113,7 @@ type ask struct {
 }
 
 // ask puts the questions, all at once, and notes the answers.
-func (c conductor) ask(ctx context.Context, t *agents.Turn, floor map[message.Address]said, asks []ask) error {
+func (c *conductor) ask(ctx context.Context, t *agents.Turn, floor map[message.Address]said, asks []ask) error {
 	sends := make([]agents.Send, len(asks))
 	for i, a := range asks {
 		sends[i] = c.brief(t, floor, a)
@@ -120,10 +134,10 @@ func (c conductor) ask(ctx context.Context, t *agents.Turn, floor map[message.Ad
 
 // brief is the question to one seat: its goal and all that was said by those
 // it hears, and by those whom they heard.
-func (c conductor) brief(t *agents.Turn, floor map[message.Address]said, a ask) agents.Send {
+func (c *conductor) brief(t *agents.Turn, floor map[message.Address]said, a ask) agents.Send {
 	b := phase.Brief{Goal: a.goal, Round: a.round, Reflection: a.reflection}
 	refs := []message.ID{t.In.ID}
-	for _, name := range c.upstream(a.seat) {
+	for _, name := range c.upstream[a.seat.Name] {
 		s, ok := floor[name]
 		if !ok {
 			continue
@@ -155,10 +169,10 @@ func (c conductor) brief(t *agents.Turn, floor map[message.Address]said, a ask) 
 	}
 	switch a.seat.Kind {
 	case "planner":
-		b.Roles = c.plannable()
+		b.Roles = c.plannable
 	case "reflector":
 		if a.round < c.team.Rounds {
-			for _, s := range c.revisable(a.seat) {
+			for _, s := range c.revisable[a.seat.Name] {
 				b.Roles = append(b.Roles, s.Role())
 			}
 		}
@@ -167,38 +181,22 @@ func (c conductor) brief(t *agents.Turn, floor map[message.Address]said, a ask) 
 	return agents.Send{To: a.seat.Name, Body: b, Refs: slices.Compact(refs)}
 }
 
-// plannable returns the roles that a plan can give work to.
-func (c conductor) plannable() []string {
-	var roles []string
-	for _, s := range c.team.Seats {
-		if s.Kind == "analyst" {
-			roles = append(roles, s.Role())
-		}
-	}
-	return roles
-}
-
 // upstream returns all whom the seat hears, directly or through others, sorted.
-func (c conductor) upstream(s agents.Seat) []message.Address {
+func (t Team) upstream(s agents.Seat) []message.Address {
 	seen := map[message.Address]bool{}
 	var walk func(agents.Seat)
 	walk = func(s agents.Seat) {
-		heard, _ := c.team.heard(s)
+		heard, _ := t.heard(s) // checked with the team
 		for _, name := range heard {
 			if !seen[name] {
 				seen[name] = true
-				next, _ := c.team.Seat(name)
+				next, _ := t.Seat(name)
 				walk(next)
 			}
 		}
 	}
 	walk(s)
-	names := make([]message.Address, 0, len(seen))
-	for name := range seen {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // decode reads an answer by its kind.

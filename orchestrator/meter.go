@@ -19,9 +19,12 @@ type Meter struct {
 	free     Free
 }
 
+// facts is about how many a run has.
+const facts = 24
+
 // NewMeter returns a meter before an entry.
 func NewMeter(e Entry) *Meter {
-	return &Meter{Entry: e, recalled: map[message.ID]bool{}, counted: map[message.ID]bool{}}
+	return &Meter{Entry: e, counted: make(map[message.ID]bool, facts)}
 }
 
 // Count adds what was counted to an event.
@@ -38,6 +41,9 @@ func (m *Meter) Recall(id message.ID, digest string) (message.Envelope, bool, er
 	e, ok, err := m.Entry.Recall(id, digest)
 	if ok {
 		m.mu.Lock()
+		if m.recalled == nil {
+			m.recalled = map[message.ID]bool{}
+		}
 		m.recalled[id] = true
 		m.mu.Unlock()
 	}

@@ -72,7 +72,8 @@ type Config struct {
 
 // Orchestrator runs one team. It is safe for concurrent use.
 type Orchestrator struct {
-	cfg Config
+	cfg       Config
+	conductor *conductor
 }
 
 // New checks the configuration.
@@ -102,13 +103,10 @@ func New(cfg Config) (*Orchestrator, error) {
 			}
 		}
 	}
-	if cfg.Bus == nil {
-		cfg.Bus = func() message.Bus { return membus.New() }
-	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Orchestrator{cfg}, nil
+	return &Orchestrator{cfg, newConductor(cfg.Team)}, nil
 }
 
 // Team returns the workflow.
@@ -170,11 +168,16 @@ func (o *Orchestrator) seat(ctx context.Context, run string, task tasks.Task, lo
 	if err != nil {
 		return nil, err
 	}
-	bus := o.cfg.Bus()
+	var bus message.Bus = membus.New()
+	if o.cfg.Bus != nil {
+		bus = o.cfg.Bus()
+	} else {
+		ctx = context.WithoutCancel(ctx) // nobody else has the bus: it ends with the run, and need not be told
+	}
 	base := agents.Config{Bus: bus, Log: log, Clock: o.cfg.Clock, Record: record, Sampling: o.cfg.Sampling, Outside: o.cfg.Outside}
 	seed := runSeed(o.cfg.Seed, run)
 	base.Sampling.Seed = &seed
-	if err := agents.Serve(ctx, TeamAddress, conductor{o.cfg.Team}, base); err != nil {
+	if err := agents.Serve(ctx, TeamAddress, o.conductor, base); err != nil {
 		return nil, err
 	}
 	for _, s := range o.cfg.Team.Seats {
@@ -191,6 +194,7 @@ func (o *Orchestrator) seat(ctx context.Context, run string, task tasks.Task, lo
 			m = o.cfg.Models[s.Model]
 		}
 		cfg.Model, cfg.Name = m.Model, m.Name
+		cfg.Tools = make(tools.Set, 0, len(s.Tools))
 		for _, name := range s.Tools {
 			tool, _ := all.Find(name) // New has checked that it is there
 			cfg.Tools = append(cfg.Tools, tool)

@@ -13,6 +13,7 @@ package tasks
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mars-rec/mars/message"
@@ -61,10 +62,9 @@ func (t Task) Label(item string) (string, bool) {
 
 // Item returns the item behind a label, and whether there is one.
 func (t Task) Item(label string) (string, bool) {
-	for i, c := range t.Candidates {
-		if Label(i) == label {
-			return c, true
-		}
+	number, ok := strings.CutPrefix(label, "c")
+	if n, err := strconv.Atoi(number); ok && err == nil && n >= 1 && n <= len(t.Candidates) && Label(n-1) == label {
+		return t.Candidates[n-1], true
 	}
 	return "", false
 }

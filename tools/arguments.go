@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 )
 
 // maxArguments bounds the text of a call's arguments, in bytes.
@@ -31,6 +31,7 @@ type arguments struct {
 	tool     string
 	schema   *jsonschema.Schema
 	resolved *jsonschema.Resolved
+	scalars  bool // every argument is one, so that fits says all that the schema does
 }
 
 // newArguments derives the schema of the struct type t.
@@ -48,7 +49,11 @@ func newArguments(tool string, t reflect.Type) (*arguments, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &arguments{tool, schema, resolved}, nil
+	scalars := len(schema.Properties) > 0
+	for _, p := range schema.Properties {
+		scalars = scalars && slices.Contains([]string{"integer", "number", "boolean", "string"}, kind(p))
+	}
+	return &arguments{tool, schema, resolved, scalars}, nil
 }
 
 // constrain takes bounds, choices and defaults from the tags of the fields.
@@ -96,8 +101,8 @@ func (a *arguments) read(text json.RawMessage, v any) error {
 	if err != nil {
 		return err
 	}
-	for name := range maps.Clone(given) {
-		if given[name] = coerce(a.schema.Properties[name], given[name]); string(given[name]) == "null" {
+	for name, value := range given {
+		if given[name] = coerce(a.schema.Properties[name], value); string(given[name]) == "null" {
 			delete(given, name)
 		}
 	}
@@ -118,12 +123,14 @@ func (a *arguments) read(text json.RawMessage, v any) error {
 	if err != nil {
 		return Inputf("arguments of %s: %v", a.tool, err)
 	}
-	var instance any
-	if err := json.Unmarshal(b, &instance); err != nil {
-		return Inputf("arguments of %s: %v", a.tool, err)
-	}
-	if err := a.resolved.Validate(instance); err != nil {
-		return Inputf("arguments of %s: %v", a.tool, err)
+	if !a.scalars {
+		var instance any
+		if err := json.Unmarshal(b, &instance); err != nil {
+			return Inputf("arguments of %s: %v", a.tool, err)
+		}
+		if err := a.resolved.Validate(instance); err != nil {
+			return Inputf("arguments of %s: %v", a.tool, err)
+		}
 	}
 	if err := json.Unmarshal(b, v); err != nil {
 		return Inputf("arguments of %s: %v", a.tool, err)
@@ -134,6 +141,9 @@ func (a *arguments) read(text json.RawMessage, v any) error {
 // object splits the text into the values of its keys. No text at all is an
 // empty object.
 func (a *arguments) object(text json.RawMessage) (map[string]json.RawMessage, error) {
+	if given := a.usual(text); given != nil {
+		return given, nil
+	}
 	given := map[string]json.RawMessage{}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return given, nil
@@ -169,6 +179,26 @@ func (a *arguments) object(text json.RawMessage) (map[string]json.RawMessage, er
 		return nil, Inputf("arguments of %s: there is more after the JSON object", a.tool)
 	}
 	return given, nil
+}
+
+// usual splits the text of an object of known names, each once, as models mostly
+// write it; nil if it is another.
+func (a *arguments) usual(text json.RawMessage) map[string]json.RawMessage {
+	given := make(map[string]json.RawMessage, len(a.schema.Properties))
+	r := rawjson.NewReader(text)
+	r.Space()
+	r.Members(func(name []byte) {
+		_, twice := given[string(name)]
+		if _, known := a.schema.Properties[string(name)]; twice || !known {
+			r.Fail()
+			return
+		}
+		given[string(name)] = r.Value()
+	})
+	if r.Space(); !r.Done() {
+		return nil
+	}
+	return given
 }
 
 // coerce rewrites a value that has one reading as the property's type.
