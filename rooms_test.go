@@ -73,6 +73,9 @@ var rooms = map[string]room{
 	"orchestrator/cluster": {may: []string{"orchestrator.", "agents.", "message.", "model.", "tasks."},
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 
+	"orchestrator/monitor": {may: []string{"orchestrator.", "message.", "model.", "model/genai", "tasks.", "tools."},
+		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
+
 	"trajectories":           {may: []string{"message.", "message/rawjson", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/store":     {may: []string{"internal/inorder", "message.", "message/rawjson", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/traces":    {may: []string{"message.", "model.", "model/genai", "tools.", "trajectories."}, never: []string{"agents", "orchestrator", "tasks/gold"}},

@@ -23,6 +23,7 @@ type Config struct {
 	Log   message.Log
 	Clock func() time.Time
 
+	Run      string         // its id, told to whoever watches the model; it changes nothing
 	Record   Record         // nil: nothing is known yet
 	Model    model.Model    // nil: Generate is an error
 	Name     string         // the model's name as the user gave it; part of a request's digest
@@ -90,12 +91,13 @@ func (t *Turn) Generate(ctx context.Context, req model.Request) (model.Output, e
 	if req.Sampling == (model.Sampling{}) {
 		req.Sampling = t.cfg.Sampling
 	}
-	req.Caller = string(t.Self)
+	req.Caller, req.Run = string(t.Self), t.cfg.Run
 	refs := make([]message.ID, 0, len(req.Messages))
 	for _, m := range req.Messages {
 		refs = append(refs, m.Ref)
 	}
 	id := t.next()
+	req.Path = id
 	e, err := t.step(ctx, id, model.Digest(t.cfg.Name, req), func(e *message.Envelope) (message.Body, error) {
 		reply, err := t.cfg.Model.Generate(ctx, req)
 		if err != nil {

@@ -89,6 +89,9 @@ func (b *Breaker) Wrap(m Model) Model {
 	})
 }
 
+// Open reports whether calls are kept from the provider now.
+func (b *Breaker) Open() bool { return b.circuit.IsOpen() }
+
 // tooMany reports whether a provider says that it is asked too often.
 func tooMany(err error) bool {
 	var e *Error

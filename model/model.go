@@ -105,6 +105,10 @@ type Request struct {
 	OnChunk func(Chunk) `json:"-"`
 	// Who asks, for accounts: an agent's address. It reaches no model.
 	Caller string `json:"-"`
+	// Where the reply will stand, for those who watch: the run, and the path ID
+	// in it. They reach no model.
+	Run  string     `json:"-"`
+	Path message.ID `json:"-"`
 	// Sample tells several draws of one request apart, for caches. It reaches
 	// no model.
 	Sample int `json:"-"`

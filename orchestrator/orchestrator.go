@@ -174,7 +174,7 @@ func (o *Orchestrator) seat(ctx context.Context, run string, task tasks.Task, lo
 	} else {
 		ctx = context.WithoutCancel(ctx) // nobody else has the bus: it ends with the run, and need not be told
 	}
-	base := agents.Config{Bus: bus, Log: log, Clock: o.cfg.Clock, Record: record, Sampling: o.cfg.Sampling, Outside: o.cfg.Outside}
+	base := agents.Config{Run: run, Bus: bus, Log: log, Clock: o.cfg.Clock, Record: record, Sampling: o.cfg.Sampling, Outside: o.cfg.Outside}
 	seed := runSeed(o.cfg.Seed, run)
 	base.Sampling.Seed = &seed
 	if err := agents.Serve(ctx, TeamAddress, o.conductor, base); err != nil {

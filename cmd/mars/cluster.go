@@ -98,13 +98,13 @@ func (f *coordinated) open(ctx context.Context, spend spendFlags) (*nats.Conn, e
 }
 
 // coordinate lets workers make the runs of a batch and keeps them in the store.
-func (f *coordinated) coordinate(ctx context.Context, nc *nats.Conn, st *store.Store, list []tasks.Task,
+func (f *coordinated) coordinate(ctx context.Context, nc *nats.Conn, st *store.Store, l orchestrator.Ledger, list []tasks.Task,
 	batch orchestrator.BatchConfig, perMinute int, notice func(string)) (orchestrator.Totals, error) {
 	manifest, err := message.Marshal(st.Manifest())
 	if err != nil {
 		return orchestrator.Totals{}, err
 	}
-	totals, err := cluster.Coordinate(ctx, nc, each(list), ledger{st}, batch,
+	totals, err := cluster.Coordinate(ctx, nc, each(list), l, batch,
 		cluster.Config{Name: f.batch, Manifest: manifest, Lease: f.lease, PerMinute: perMinute, Notice: notice})
 	return totals, clusterError(err)
 }

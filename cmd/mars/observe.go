@@ -6,56 +6,113 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
+	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/orchestrator/monitor"
 	"github.com/mars-rec/mars/trajectories/store"
 	"github.com/mars-rec/mars/trajectories/traces"
 )
 
 // observeFlags say who watches a synthesis.
 type observeFlags struct {
-	otlp otlpFlags
+	otlp    otlpFlags
+	metrics metricsFlags
+	log     string
+	level   string
 }
 
 func (f *observeFlags) add(c *cobra.Command) {
 	f.otlp.add(c, "send each run, when it has ended, to a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318; env: as OTEL_EXPORTER_OTLP_ENDPOINT says")
+	f.metrics.add(c)
+	c.Flags().StringVar(&f.log, "log", "", "append log lines, JSON, to this file; - is standard error, where --json keeps other messages away")
+	c.Flags().StringVar(&f.level, "log-level", "info", "what is logged: error (runs that failed), warn (calls that failed), info (runs), debug (every call)")
 }
 
 // observed is what watches a synthesis. Nothing of it can fail a run or make it
-// wait.
+// wait. It is the observer of the batch, once it has started.
 type observed struct {
+	flags    observeFlags
+	level    zapcore.Level
 	exporter *traces.Exporter // nil: nothing is traced
-	queue    *traces.Queue
+	queue    *traces.Queue    // nil: not started
+	watchers []monitor.Observer
+	closers  []func() error
 }
 
 // lastWait is how long the end of a command waits for a collector.
 const lastWait = 5 * time.Second
 
-// open makes what the flags ask for; nothing is opened that could keep the
-// program from its work.
-func (f *observeFlags) open(ctx context.Context) (*observed, error) {
-	o := &observed{}
+// open reads the flags. Nothing is opened that a dry run would not want.
+func (f observeFlags) open(ctx context.Context) (*observed, error) {
+	o := &observed{flags: f}
+	if err := f.metrics.check(); err != nil {
+		return nil, err
+	}
 	var err error
+	if o.level, err = zapcore.ParseLevel(f.level); err != nil || o.level > zap.ErrorLevel {
+		return nil, usagef("--log-level is %q: want error, warn, info or debug", f.level)
+	}
 	if f.otlp.url != "" {
-		o.exporter, err = f.otlp.open(ctx)
+		if o.exporter, err = f.otlp.open(ctx); err != nil {
+			return nil, err
+		}
+		o.closers = append(o.closers, func() error { return o.exporter.Close(context.Background()) })
 	}
-	return o, err
+	return o, nil
 }
 
-// start begins to watch the runs of a store.
-func (o *observed) start(notef func(string, ...any), f observeFlags, st *store.Store) {
+// start begins to watch a batch that makes runs of a store.
+func (o *observed) start(ctx context.Context, a *app, bar *progress, s *synthesis, st *store.Store, runs int) error {
 	if o.exporter != nil {
-		o.queue = traces.NewQueue(o.exporter, st, traces.QueueConfig{Config: traces.Config{Content: f.otlp.content}, OnFailure: func(err error) {
-			notef("mars: %s; the runs go on, and mars trace sends them later", oneLine(err.Error()))
+		o.queue = traces.NewQueue(o.exporter, st, traces.QueueConfig{Config: traces.Config{Content: o.flags.otlp.content}, OnFailure: func(err error) {
+			bar.notef("mars: %s; the runs go on, and mars trace sends them later", oneLine(err.Error()))
 		}})
+		o.watchers = append(o.watchers, monitor.Func(func(e monitor.Event) {
+			if e.Kind == monitor.RunEnded && (e.Outcome == orchestrator.Done || e.Outcome == orchestrator.Failed) {
+				o.queue.Put(e.Run)
+			}
+		}))
+	}
+	if o.flags.log != "" {
+		log, end, err := a.logger(o.flags.log, o.level)
+		if err != nil {
+			return err
+		}
+		o.watchers, o.closers = append(o.watchers, monitor.NewLogger(log)), append(o.closers, end)
+	}
+	if o.flags.metrics.address != "" {
+		return o.serve(ctx, a, bar, s, st, runs)
+	}
+	return nil
+}
+
+// Observe implements [monitor.Observer].
+func (o *observed) Observe(e monitor.Event) {
+	for _, w := range o.watchers {
+		w.Observe(e)
 	}
 }
 
-// event hears what becomes of runs.
-func (o *observed) event(e orchestrator.Event) {
-	if o.queue != nil && (e.Outcome == orchestrator.Done || e.Outcome == orchestrator.Failed) {
-		o.queue.Put(e.Run)
+// calls reports whether anybody wants to hear of single calls.
+func (o *observed) calls() bool { return o.flags.metrics.address != "" || o.flags.log != "" }
+
+// model watches the model of that name.
+func (o *observed) model(spec string, m model.Model) model.Model {
+	if !o.calls() {
+		return m
 	}
+	return monitor.Model(spec, m, o, nil)
+}
+
+// ledger watches what is recorded.
+func (o *observed) ledger(l orchestrator.Ledger) orchestrator.Ledger {
+	if !o.calls() {
+		return l
+	}
+	return monitor.Ledger(l, o)
 }
 
 // end waits for what is still being told, for a while, and says what could not be.
@@ -72,11 +129,12 @@ func (o *observed) end(ctx context.Context, notef func(string, ...any)) *traces.
 	return &counts
 }
 
-// Close releases what was opened.
+// Close ends what was started.
 func (o *observed) Close() error {
 	var errs []error
-	if o.exporter != nil {
-		errs = append(errs, o.exporter.Close(context.Background()))
+	for _, end := range o.closers {
+		errs = append(errs, end())
 	}
+	o.closers = nil
 	return errors.Join(errs...)
 }

@@ -56,6 +56,8 @@ type spending struct {
 	limits   map[string]*model.Limiter // by spec
 	breakers map[string]*model.Breaker // by provider
 	leaves   map[string]*leaf          // by spec
+	// watch, if not nil, sees each call to the model of that name.
+	watch func(spec string, m model.Model) model.Model
 
 	budget *budget.Budget // nil until start, and where nothing can cost
 	cache  *cache.Cache
@@ -104,7 +106,8 @@ func (s *spending) capped() bool { return s.caps.Tokens > 0 || s.caps.Cost > 0 }
 // open opens a model with its fallbacks. Builtin costs nothing and has none.
 func (s *spending) open(spec string, maxTokens int) (model.Model, func(time.Time) error, error) {
 	if strings.HasPrefix(spec, "builtin") {
-		return s.models.open(spec)
+		m, check, err := s.models.open(spec)
+		return s.watched(spec, m), check, err
 	}
 	var chain []model.Model
 	for i, each := range append([]string{spec}, s.flags.fallbacks...) {
@@ -124,6 +127,13 @@ func (s *spending) open(spec string, maxTokens int) (model.Model, func(time.Time
 	return model.Retry(chain[0], model.RetryConfig{
 		Attempts: s.models.attempts, Fallbacks: chain[1:], OnRetry: s.models.retried, Jitter: jitter(s.seed),
 	}), nil, nil
+}
+
+func (s *spending) watched(spec string, m model.Model) model.Model {
+	if s.watch == nil || m == nil {
+		return m
+	}
+	return s.watch(spec, m)
 }
 
 // named makes replies say that the fallback of that name gave them.
@@ -167,7 +177,7 @@ func (s *spending) leaf(spec string, maxTokens int) (*leaf, error) {
 	}
 	s.limits[spec] = model.NewLimiter(model.LimitConfig{Requests: s.flags.requests, Tokens: s.flags.tokens, Concurrency: s.flags.concurrency})
 	l := &leaf{spec: spec}
-	l.held = s.limits[spec].Wrap(s.breakers[provider].Wrap(model.Timeout(m, s.models.timeout)))
+	l.held = s.limits[spec].Wrap(s.breakers[provider].Wrap(s.watched(spec, model.Timeout(m, s.models.timeout))))
 	l.Model = l.held
 	s.leaves[spec] = l
 	return l, nil

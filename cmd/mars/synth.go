@@ -14,6 +14,7 @@ import (
 	"github.com/mars-rec/mars/graph/rank"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/orchestrator/monitor"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
@@ -147,6 +148,11 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if s.spending, err = s.spend.check(s.models, s.seed); err != nil {
 		return err
 	}
+	if s.observed, err = s.observe.open(ctx); err != nil {
+		return err
+	}
+	defer s.observed.Close() //nolint:errcheck // what it could not tell has been said
+	s.spending.watch = s.observed.model
 	list, err := s.list()
 	if err != nil {
 		return err
@@ -195,10 +201,6 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	if nc != nil {
 		defer nc.Close()
 	}
-	if s.observed, err = s.observe.open(ctx); err != nil {
-		return err
-	}
-	defer s.observed.Close() //nolint:errcheck // what it could not tell has been said
 	st, err := store.Open(ctx, s.out, store.Config{Manifest: &manifest, Step: s.durable == "step"})
 	if errors.Is(err, store.ErrManifest) {
 		return hinted(err, "give another --out, or the flags that the store was made with")
@@ -338,11 +340,14 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	bar := a.progress("synth", int64(len(runs)), thousands)
 	defer bar.Close()
 	s.models.onRetry = func(err error, wait time.Duration) {
+		s.observed.Observe(monitor.Event{Kind: monitor.Retried, Err: err})
 		bar.notef("mars: %s; the next try is in %s", oneLine(err.Error()), wait.Round(100*time.Millisecond))
 	}
 	drain, release := a.draining()
 	defer release()
-	s.observed.start(bar.notef, s.observe, st)
+	if err := s.observed.start(ctx, a, bar, &s, st, len(runs)); err != nil {
+		return report, err
+	}
 	failed, tokens := 0, 0
 	config := orchestrator.BatchConfig{
 		Samples:     s.samples,
@@ -351,8 +356,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 		Drain:       drain,
 		Timeout:     s.spend.taskTime,
 		Halt:        func(err error) bool { return errors.Is(err, model.ErrBudget) },
-		Progress: func(e orchestrator.Event) {
-			s.observed.event(e)
+		Progress: monitor.Progress(s.observed, func(e orchestrator.Event) {
 			tokens += e.Usage.InputTokens + e.Usage.OutputTokens
 			if e.Outcome == orchestrator.Failed {
 				failed++
@@ -365,14 +369,14 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 			case orchestrator.Done, orchestrator.Failed:
 				bar.Add(1)
 			}
-		},
+		}),
 	}
 	var totals orchestrator.Totals
 	var err error
 	if nc == nil {
-		totals, err = w.Batch(ctx, each(list), ledger{st}, config)
+		totals, err = w.Batch(ctx, each(list), s.observed.ledger(ledger{st}), config)
 	} else {
-		totals, err = s.cluster.coordinate(ctx, nc, st, list, config, s.spend.requests, func(text string) { bar.notef("mars: %s", text) })
+		totals, err = s.cluster.coordinate(ctx, nc, st, s.observed.ledger(ledger{st}), list, config, s.spend.requests, func(text string) { bar.notef("mars: %s", text) })
 	}
 	report.Traces = s.observed.end(ctx, bar.notef)
 	report.Spend = s.spending.report(totals.Done + totals.Skipped)

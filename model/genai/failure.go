@@ -62,7 +62,7 @@ func FailureIn(text string) string {
 		return BreakerOpen
 	case found != nil:
 		return found[1]
-	case said(context.DeadlineExceeded), strings.Contains(text, "no ranking within"):
+	case said(context.DeadlineExceeded), strings.Contains(text, "no ranking within"), strings.Contains(text, "no reply within"):
 		return TimedOut
 	case said(context.Canceled):
 		return Cancelled

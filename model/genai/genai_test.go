@@ -42,6 +42,7 @@ func TestFailures(t *testing.T) {
 		{&model.Error{Unbilled: true, Err: fmt.Errorf("%w: 5 left", model.ErrBudget)}, genai.OverBudget},
 		{&model.Error{Temporary: true, Err: fmt.Errorf("%w: again in 3 s", model.ErrOpen)}, genai.BreakerOpen},
 		{fmt.Errorf("no reply within 3s: %w", context.DeadlineExceeded), genai.TimedOut},
+		{&model.Error{Temporary: true, Err: errors.New("no reply within 5m0s")}, genai.TimedOut},
 		{fmt.Errorf("gone: %w", context.Canceled), genai.Cancelled},
 		{&model.Error{Temporary: true, Err: errors.New("connection: reset by peer")}, genai.Connection},
 		{errors.New("planner: reply 1.1.2 cannot be used after a repair: no JSON"), genai.Unusable},

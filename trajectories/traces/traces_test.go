@@ -61,7 +61,7 @@ func small() *trajectories.Trajectory {
 		{ID: "1.3", From: "team", To: "user", Kind: "recommend", Body: text("private"), Meta: meta(3.5)},
 	}
 	return &trajectories.Trajectory{Log: log, Run: trajectories.Run{ID: "classic-7", Status: trajectories.Done, Attempts: 1,
-		Task: tasks.Task{ID: "classic-7", Dataset: "books", Scenario: "classic", User: "u-private"},
+		Task:     tasks.Task{ID: "classic-7", Dataset: "books", Scenario: "classic", User: "u-private"},
 		Manifest: trajectories.Manifest{Seed: 42, Models: map[string]string{trajectories.Everyone: "openai:gpt-x@http://10.0.0.7:8000/v1"}}}}
 }
 
@@ -117,9 +117,11 @@ func TestSpansOfTheSameRunAreTheSame(t *testing.T) {
 		seen[s.ID.String()] = true
 	}
 	for name, change := range map[string]func(*trajectories.Trajectory){
-		"another run":       func(t *trajectories.Trajectory) { t.Run.ID = "classic-8" },
-		"another attempt":   func(t *trajectories.Trajectory) { t.Run.Attempts = 2 },
-		"another model":     func(t *trajectories.Trajectory) { t.Run.Manifest.Models = map[string]string{trajectories.Everyone: "builtin"} },
+		"another run":     func(t *trajectories.Trajectory) { t.Run.ID = "classic-8" },
+		"another attempt": func(t *trajectories.Trajectory) { t.Run.Attempts = 2 },
+		"another model": func(t *trajectories.Trajectory) {
+			t.Run.Manifest.Models = map[string]string{trajectories.Everyone: "builtin"}
+		},
 		"made anew":         func(t *trajectories.Trajectory) { t.Log[0].Meta.Time = at(99) },
 		"another data set":  func(t *trajectories.Trajectory) { t.Run.Manifest.Data = "d" },
 		"of another origin": func(t *trajectories.Trajectory) { t.Run.Manifest.Origin = &trajectories.Origin{Run: "x"} },
