@@ -27,15 +27,15 @@ func (a *app) logger(path string, level zapcore.Level) (*zap.Logger, func() erro
 	keys := zapcore.EncoderConfig{TimeKey: "time", LevelKey: "level", MessageKey: "event", LineEnding: "\n",
 		EncodeTime: zapcore.RFC3339NanoTimeEncoder, EncodeLevel: zapcore.LowercaseLevelEncoder}
 	// What cannot be written is lost: a full disk must not fill the terminal.
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(keys), lines, level), zap.WithClock(clock{a.now}), zap.ErrorOutput(zapcore.AddSync(io.Discard)))
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(keys), lines, level), zap.WithClock(logClock{a.now}), zap.ErrorOutput(zapcore.AddSync(io.Discard)))
 	return log, func() error { return errors.Join(lines.Stop(), closeFile()) }, nil
 }
 
-// clock is the program's, for log lines.
-type clock struct{ now func() time.Time }
+// logClock is the program's, for log lines.
+type logClock struct{ now func() time.Time }
 
 // Now implements [zapcore.Clock].
-func (c clock) Now() time.Time { return c.now() }
+func (c logClock) Now() time.Time { return c.now() }
 
 // NewTicker implements [zapcore.Clock].
-func (clock) NewTicker(d time.Duration) *time.Ticker { return time.NewTicker(d) }
+func (logClock) NewTicker(d time.Duration) *time.Ticker { return time.NewTicker(d) }
