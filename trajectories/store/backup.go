@@ -28,7 +28,7 @@ func (s *Store) Backup(ctx context.Context, to string) (err error) {
 	}
 	defer os.Remove(tmp) //nolint:errcheck // after the rename there is none
 	// Not one of the readers: they cannot write, and this writes a file.
-	w, err := openReaders(ctx, s.path)
+	w, _, err := openReaders(ctx, s.path)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
@@ -62,7 +62,7 @@ func syncFile(path string) error {
 
 // markCopy writes the mark of the database at path.
 func markCopy(ctx context.Context, path, mark string) error {
-	db, err := openReaders(ctx, path)
+	db, _, err := openReaders(ctx, path)
 	if err != nil {
 		return err
 	}

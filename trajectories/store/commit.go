@@ -2,28 +2,23 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 
 	"github.com/mars-rec/mars/message"
-	"github.com/mars-rec/mars/message/rawjson"
 )
 
 const (
-	insertEnvelope = `INSERT INTO envelope (run, id, seq, kind, sender, recipient, refs, meta, fact, body, shared, hash)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertBody = `INSERT INTO body (number, text) VALUES (?, ?)`
+	insertFact = `INSERT INTO fact (place, message, hash) VALUES (?, ?, ?)`
+	dropFacts  = `DELETE FROM fact WHERE place BETWEEN ? AND ?`
+	replaceLog = `INSERT OR REPLACE INTO log (run, size, packed) VALUES (?, ?, ?)`
+	dropLog    = `DELETE FROM log WHERE run = ?`
+	insertBody = `INSERT INTO body (number, size, packed, hash) VALUES (?, ?, ?, ?)`
 	replaceRun = `INSERT OR REPLACE INTO run (number, id, task, status, attempts, cause, ranking, seal,
-		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, hash)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, log, hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	replaceScore = `INSERT OR REPLACE INTO score (run, scorer, version, value, parts, note, hash) VALUES (?, ?, ?, ?, ?, ?, ?)`
-	trimRun      = `DELETE FROM envelope WHERE run = ? AND seq > ?`
 	insertCommit = `INSERT INTO journal (number, events, head) VALUES (?, ?, ?)`
 )
-
-// sharable is the length from which on a body that is no fact is stored in the
-// table of bodies, so that others can share it.
-const sharable = 256
 
 // commit writes a batch in one transaction. After an error nothing is known of
 // what is on the disk.
@@ -41,7 +36,12 @@ func (w *writer) commit(batch []write) (err error) {
 			err = errors.Join(err, rollback)
 		}
 	}()
-	t := &transaction{writer: w, ctx: ctx, at: map[event]int{}}
+	t := &transaction{writer: w, ctx: ctx, at: map[event]int{}, ends: map[string]bool{}}
+	for _, work := range batch {
+		if work.log != nil {
+			t.ends[work.run] = true
+		}
+	}
 	for _, work := range batch {
 		if err := t.apply(work); err != nil {
 			return err
@@ -71,7 +71,8 @@ type transaction struct {
 	*writer
 	ctx    context.Context
 	events []event
-	at     map[event]int // where the event of a run or a score is, by its names alone
+	at     map[event]int   // where the event of a run or a score is, by its names alone
+	ends   map[string]bool // the runs whose logs are in it: their facts need no rows any more
 }
 
 func (t *transaction) exec(query string, args ...any) error {
@@ -103,28 +104,38 @@ func (t *transaction) apply(work write) error {
 	if err := t.fail("write"); err != nil {
 		return err
 	}
-	if work.trim != nil {
-		if err := t.exec(trimRun, work.trim.run, work.trim.rows); err != nil {
+	if work.body != nil {
+		if err := t.exec(insertBody, work.body.number, work.body.size, work.body.packed, work.body.digest()); err != nil {
 			return err
 		}
-		e := t.touch(work.run, "")
-		e.Rows, e.Chain = work.trim.rows, short(work.trim.chain)
 	}
-	for _, row := range work.envelopes {
-		body, shared, err := t.body(row)
-		if err != nil {
+	if work.reopened != 0 {
+		if err := t.exec(dropLog, work.reopened); err != nil {
 			return err
 		}
-		if err := t.exec(insertEnvelope, row.run, row.id, row.seq, row.kind, row.sender, row.recipient, row.refs, row.meta, row.fact, body, shared, row.hash); err != nil {
+	}
+	for _, row := range work.facts {
+		if t.ends[work.run] {
+			break
+		}
+		if err := t.exec(insertFact, row.place(), row.message, row.hash); err != nil {
 			return err
 		}
 		e := t.touch(work.run, "")
 		e.Rows, e.Chain = row.seq, short(row.hash)
 	}
+	if l := work.log; l != nil {
+		if err := t.exec(dropFacts, place(l.run, 0), place(l.run, maxFacts)); err != nil {
+			return err
+		}
+		if err := t.exec(replaceLog, l.run, l.size, l.packed); err != nil {
+			return err
+		}
+	}
 	for _, r := range work.runs {
 		state := r.digest()
 		if err := t.exec(replaceRun, r.number, r.id, r.task, string(r.status), r.attempts, r.cause, r.ranking, r.seal,
-			r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cachedTokens, r.models, state); err != nil {
+			r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cachedTokens, r.models, r.log, state); err != nil {
 			return err
 		}
 		t.touch(r.id, "").State = state
@@ -137,25 +148,4 @@ func (t *transaction) apply(work write) error {
 		t.touch(work.scored[i], r.name()).State = state
 	}
 	return nil
-}
-
-// body stores a body that may repeat once, and returns either the body or the
-// number of where it is.
-func (t *transaction) body(row envelopeRow) (body, shared any, err error) {
-	if row.fact || len(row.body) < sharable {
-		return row.body, nil, nil
-	}
-	key := sha256.Sum256(rawjson.Bytes(row.body))
-	if number, ok := t.shared[key]; ok {
-		return nil, number, nil
-	}
-	if err := t.exec(insertBody, t.bodies+1, row.body); err != nil {
-		return nil, nil, err
-	}
-	t.bodies++
-	if len(t.shared) >= maxShared {
-		clear(t.shared)
-	}
-	t.shared[key] = t.bodies
-	return nil, t.bodies, nil
 }

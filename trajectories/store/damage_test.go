@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -199,38 +200,89 @@ func TestLossIsNoticed(t *testing.T) {
 	}
 }
 
+// TestDamageIsNamed changes a store in ways that SQLite finds in order: Verify
+// names the run and, where messages have rows, the message; so does whoever
+// reads it; and what is not touched can be read.
 func TestDamageIsNamed(t *testing.T) {
-	closed, _ := made(t)
-	text := []byte("Readers of t4 also read Dune")
-	if !bytes.Contains(closed[""], text) {
-		t.Fatal("the text is not in the file")
+	for _, c := range []struct {
+		statement string
+		found     []string // what the findings begin with, in their order
+		read      string   // what reading the run says; "": its facts are fewer, which only the journal knows
+	}{
+		// t4 is at work: 1.1.3 and 1.1.4 are its facts, and t3 has failed.
+		{`UPDATE fact SET message = CAST(replace(CAST(message AS TEXT), 'Dune', 'Dunf') AS BLOB) WHERE place & 1048575 = 2`,
+			[]string{"run t4, message 1.1.4: it is not as it was written"}, "message 1.1.4"},
+		{`UPDATE fact SET hash = zeroblob(32) WHERE place & 1048575 = 1`,
+			[]string{"run t4, message 1.1.3: it is not as it was written", "run t4, message 1.1.4: it is not as it was written"}, "message 1.1.3"},
+		{`DELETE FROM fact WHERE place & 1048575 = 1`,
+			[]string{"run t4, message 1.1.4: 1 messages before it are missing", "run t4, message 1.1.4: it is not as it was written"}, "message 1.1.4"},
+		{`DELETE FROM fact WHERE place & 1048575 = 2`,
+			[]string{"run t4: it has 1 facts, the journal says 2"}, ""},
+		{`UPDATE fact SET place = place + 1048576`,
+			[]string{"run t4: it has 0 facts, the journal says 2", "2 facts belong to runs that have none"}, ""},
+		{`UPDATE log SET packed = CAST(substr(packed, 1, 100) || x'00' || substr(packed, 102) AS BLOB) WHERE run = 3`,
+			[]string{"run t3: its log is not as it was written"}, "its log is not as it was written"},
+		{`UPDATE log SET size = size - 1 WHERE run = 3`,
+			[]string{"run t3: its log is not as it was written"}, "its log is not as it was written"},
+		{`UPDATE log SET packed = (SELECT packed FROM log WHERE run = 1), size = (SELECT size FROM log WHERE run = 1) WHERE run = 3`,
+			[]string{"run t3: its log is not as it was written"}, "its log is not as it was written"},
+		{`DELETE FROM log WHERE run = 3`, []string{"run t3: it cannot be read: the store is damaged: its log is missing"}, "its log is missing"},
+		{`UPDATE run SET log = '' WHERE number = 3`, []string{"run t3: its row is not as it was written"}, "its row is not as it was written"},
+		{`INSERT INTO log SELECT 9, size, packed FROM log WHERE run = 3`, []string{"1 logs belong to runs that have none"}, ""},
+		{`INSERT INTO fact SELECT place - 1048576, message, hash FROM fact`, []string{"run t3: 2 facts stand beside its log"}, ""},
+		{`UPDATE body SET size = size + 1`, []string{"the shared body 1: ", "run t2, message 1.1.1: it cannot be read: ", "run t2: its log is not the one that was sealed", "run t3, message 1.1.1: it cannot be read: "}, "message 1.1.1"},
+		{`DELETE FROM body`, []string{"run t2, message 1.1.1: it cannot be read: ", "run t2: its log is not the one that was sealed", "run t3, message 1.1.1: it cannot be read: "}, "message 1.1.1"},
+		{`UPDATE body SET number = 2`, []string{"the shared body 2: ", "run t2, message 1.1.1: it cannot be read: ", "run t2: its log is not the one that was sealed", "run t3, message 1.1.1: it cannot be read: "}, "message 1.1.1"},
+	} {
+		t.Run(c.statement, func(t *testing.T) {
+			s, p := asked(t)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, p, c.statement)
+			report, err := store.Verify(t.Context(), p)
+			if err != nil || len(report.Findings) != len(c.found) {
+				t.Fatalf("findings are %v, %v, want %q", report.Findings, err, c.found)
+			}
+			for i, f := range report.Findings {
+				if !strings.HasPrefix(f.String(), c.found[i]) {
+					t.Errorf("finding %q, want %q", f, c.found[i])
+				}
+			}
+			if s, err = store.Open(t.Context(), p, store.Config{ReadOnly: true}); err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			for _, id := range []string{"t1", "t2", "t3", "t4"} {
+				_, err := s.Trajectory(t.Context(), id)
+				damaged := c.read != "" && slices.ContainsFunc(c.found, func(f string) bool { return strings.HasPrefix(f, "run "+id) })
+				if damaged && (!errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), c.read)) {
+					t.Errorf("reading %s: %v, want ErrDamaged and %q", id, err, c.read)
+				}
+				if !damaged && err != nil {
+					t.Errorf("reading %s: %v", id, err)
+				}
+			}
+		})
 	}
-	// All of them: a page may still hold a copy from before a row was moved.
-	closed[""] = bytes.ReplaceAll(closed[""], text, []byte("Readers of t4 also read Dunf"))
-	p := closed.restore(t)
-	report, err := store.Verify(t.Context(), p)
-	if err != nil {
+}
+
+// TestAnEarlierFormatIsRefused says what to do, and changes nothing.
+func TestAnEarlierFormatIsRefused(t *testing.T) {
+	s, p := asked(t)
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	named := false
-	for _, f := range report.Findings {
-		named = named || f.Run == "t4" && f.ID == "1.1.4"
-		if f.Run != "t4" {
-			t.Errorf("finding %s: only t4 is damaged", f)
+	spoil(t, p, `PRAGMA user_version = 1`)
+	m := manifest
+	for _, cfg := range []store.Config{{}, {ReadOnly: true}, {Manifest: &m}} {
+		if _, err := store.Open(t.Context(), p, cfg); err == nil || !strings.Contains(err.Error(), "nothing in it is lost") {
+			t.Errorf("opened with %+v: %v", cfg, err)
 		}
 	}
-	if !named {
-		t.Errorf("findings are %v, want message 1.1.4 of run t4", report.Findings)
+	if report, err := store.Verify(t.Context(), p); err == nil || !strings.Contains(err.Error(), "nothing in it is lost") {
+		t.Errorf("verified: %+v, %v: that it cannot be looked at is no damage", report, err)
 	}
-	s, err := store.Open(t.Context(), p, store.Config{ReadOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Trajectory(t.Context(), "t4"); !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), "1.1.4") {
-		t.Errorf("reading the run: %v, want ErrDamaged at 1.1.4", err)
-	}
-	if _, err := s.Trajectory(t.Context(), "t5"); err != nil {
-		t.Errorf("reading another run: %v", err)
-	}
+	spoil(t, p, `PRAGMA user_version = 2`)
+	sound(t, p)
 }

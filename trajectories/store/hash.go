@@ -16,22 +16,18 @@ import (
 // digest hashes fields, each preceded by its length, under the name of the
 // rule by which they were chosen.
 func digest(rule string, fields ...string) []byte {
-	sum := sha256.Sum256(hashed(rule, fields...))
-	return sum[:]
-}
-
-// hashed is what is hashed of fields.
-func hashed(rule string, fields ...string) []byte {
-	b := append(length(make([]byte, 0, 1<<10), rule), rule...)
-	for _, f := range fields {
-		b = append(length(b, f), f...)
+	h := sha256.New()
+	var size [8]byte
+	put := func(field string) {
+		binary.BigEndian.PutUint64(size[:], uint64(len(field)))
+		h.Write(size[:])
+		h.Write(rawjson.Bytes(field)) // not copied: it may be long
 	}
-	return b
-}
-
-// length appends the length of a field.
-func length(dst []byte, field string) []byte {
-	return binary.BigEndian.AppendUint64(dst, uint64(len(field)))
+	put(rule)
+	for _, f := range fields {
+		put(f)
+	}
+	return h.Sum(nil)
 }
 
 // short writes a hash as text.
@@ -39,58 +35,49 @@ func short(h []byte) string { return base64.RawStdEncoding.EncodeToString(h) }
 
 func text(n int64) string { return strconv.FormatInt(n, 10) }
 
-// envelopeRow is a row of the table envelope.
-type envelopeRow struct {
-	run                               int64
-	seq                               int64
-	id, kind, sender, recipient, refs string
-	meta, body                        string
-	fact                              bool
-	hash                              []byte
+// factRow is a row of the table fact.
+type factRow struct {
+	run, seq int64
+	message  []byte // see appendMessage
+	hash     []byte
 }
 
-// newRow makes the row of e without its place in the chain.
-func newRow(run int64, e message.Envelope) (envelopeRow, error) {
-	row := envelopeRow{run: run, id: string(e.ID), kind: string(e.Kind), sender: string(e.From), recipient: string(e.To), body: string(e.Body), refs: "[]", fact: e.Fact()}
-	if len(e.Refs) > 0 {
-		b, err := message.Marshal(e.Refs)
-		if err != nil {
-			return row, err
-		}
-		row.refs = string(b)
-	}
-	b, err := message.Marshal(e.Meta)
-	row.meta = string(b)
-	return row, err
-}
+// maxFacts bounds the facts of a run, whose places follow one another.
+const maxFacts = 1<<20 - 1
 
-// envelope is the message of the row, whose body was checked when it was
-// appended and has been hashed since.
-func (r envelopeRow) envelope() (message.Envelope, error) {
-	e := message.Envelope{ID: message.ID(r.id), From: message.Address(r.sender), To: message.Address(r.recipient), Kind: message.Kind(r.kind), Body: rawjson.Bytes(r.body)}
-	if r.refs != "[]" {
-		in := rawjson.NewReader([]byte(r.refs))
-		if e.Refs = rawjson.ReadStrings[message.ID](in); !in.Done() {
-			e.Refs = nil
-			if err := json.Unmarshal([]byte(r.refs), &e.Refs); err != nil {
-				return e, err
-			}
-		}
-	}
-	err := message.Unmarshal([]byte(r.meta), &e.Meta)
-	return e.Trusted(), err
-}
+// place is the key of the row: facts of a run stand together, in their order.
+func (r factRow) place() int64 { return place(r.run, r.seq) }
+
+func place(run, seq int64) int64 { return run*(maxFacts+1) + seq }
 
 // chained is the hash of the row behind the one whose hash is previous; the
 // first row of a run stands behind its id. It covers every column.
-func (r envelopeRow) chained(previous []byte) []byte {
-	h := sha256.New()
-	h.Write(length(hashed("envelope/1", string(previous), text(r.run), text(r.seq), r.id, r.kind, r.sender, r.recipient, r.refs, r.meta, strconv.FormatBool(r.fact)), r.body))
-	h.Write(rawjson.Bytes(r.body)) // not copied: it is long
-	return h.Sum(nil)
+func (r factRow) chained(previous []byte) []byte {
+	return digest("fact/1", string(previous), text(r.run), text(r.seq), rawjson.Text(r.message))
 }
 
-// chainStart is what the first envelope of a run is chained to.
+// logRow is a row of the table log.
+type logRow struct {
+	run, size int64
+	packed    []byte
+}
+
+// digest is what the row of the run, which has that id, says of the log.
+func (r logRow) digest(id string) string {
+	return short(digest("log/1", text(r.run), id, text(r.size), rawjson.Text(r.packed)))
+}
+
+// bodyRow is a row of the table body.
+type bodyRow struct {
+	number, size int64
+	packed       []byte
+}
+
+func (r bodyRow) digest() []byte {
+	return digest("body/1", text(r.number), text(r.size), rawjson.Text(r.packed))
+}
+
+// chainStart is what the first fact of a run is chained to.
 func chainStart(id string) []byte { return digest("run/1", id) }
 
 // runRow is a row of the table run.
@@ -104,6 +91,7 @@ type runRow struct {
 	inputTokens, outputTokens int
 	cachedTokens              int
 	models                    string
+	log                       string // hash of its row in log; "": it has none
 
 	now int // messages that are there, when read; not a column
 }
@@ -113,7 +101,7 @@ func (r runRow) digest() string {
 	if err != nil { // numbers always have JSON
 		b = []byte(err.Error())
 	}
-	return short(digest("state/1", text(r.number), r.id, r.task, string(r.status), r.cause, r.ranking, r.seal, r.models, string(b)))
+	return short(digest("state/2", text(r.number), r.id, r.task, string(r.status), r.cause, r.ranking, r.seal, r.models, r.log, string(b)))
 }
 
 // scoreRow is a row of the table score.
@@ -141,7 +129,7 @@ func (r scoreRow) digest() string {
 // state that every run must have can be told from the journal alone.
 type event struct {
 	Run    string `json:"run,omitempty"`    // id; empty: the store's meta data
-	Rows   int64  `json:"rows,omitempty"`   // envelopes that the run has now, if it has other ones than before
+	Rows   int64  `json:"rows,omitempty"`   // facts that the run has now as rows of their own, if other ones than before
 	Chain  string `json:"chain,omitempty"`  // hash of the last of them
 	Scorer string `json:"scorer,omitempty"` // name and version of a score of the run
 	State  string `json:"state,omitempty"`  // hash of the run, the score or the meta data as it is now

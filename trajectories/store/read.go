@@ -1,11 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/trajectories"
@@ -144,25 +147,71 @@ func (s *Store) Trajectory(ctx context.Context, id string) (*trajectories.Trajec
 }
 
 func (s *Store) trajectory(ctx context.Context, row runRow) (*trajectories.Trajectory, error) {
-	run, err := s.run(row)
+	row, log, err := s.said(ctx, row)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := readEnvelopes(ctx, s.readers, row.number, row.id)
+	t := &trajectories.Trajectory{Log: make([]message.Envelope, len(log))}
+	for i, m := range log {
+		t.Log[i] = m.Envelope
+	}
+	t.Run, err = s.run(row)
+	return t, err
+}
+
+// said reads the log of a run, and its row as it was at that moment.
+func (s *Store) said(ctx context.Context, row runRow) (_ runRow, log []stored, err error) {
+	id := row.id
+	if ended(row.status) {
+		log, err = s.log(ctx, s.readers, row)
+	} else {
+		row, log, err = s.unfinished(ctx, row.number)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", row.id, err)
+		err = fmt.Errorf("run %s: %w", id, err)
 	}
-	t := &trajectories.Trajectory{Run: run, Log: make([]message.Envelope, len(rows))}
-	for i, r := range rows {
-		if t.Log[i], err = r.envelope(); err != nil {
-			return nil, fmt.Errorf("run %s: message %s: %w: %w", row.id, r.id, ErrDamaged, err)
-		}
+	return row, log, err
+}
+
+// unfinished reads a run that may end meanwhile, as it is at one moment.
+func (s *Store) unfinished(ctx context.Context, number int64) (row runRow, log []stored, err error) {
+	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return row, nil, err
 	}
-	trajectories.Sort(t.Log)
-	if t.Run.Status == trajectories.Done && trajectories.Seal(t.Log) != t.Run.Seal {
-		return nil, fmt.Errorf("run %s: %w: its log is not the one that was sealed", row.id, ErrDamaged)
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	rows, err := readRuns(ctx, tx, `WHERE number = ?`, number)
+	if err != nil {
+		return row, nil, err
 	}
-	return t, nil
+	if len(rows) == 0 {
+		return row, nil, ErrNoRun
+	}
+	log, err = s.log(ctx, tx, rows[0])
+	return rows[0], log, err
+}
+
+// ended reports whether a run has its log in one row.
+func ended(status trajectories.Status) bool {
+	return status == trajectories.Done || status == trajectories.Failed
+}
+
+// log reads what a run has said, sorted, and checks that it is what was
+// written.
+func (s *Store) log(ctx context.Context, db querier, row runRow) ([]stored, error) {
+	if !ended(row.status) {
+		log, err := readFacts(ctx, db, row)
+		slices.SortFunc(log, func(a, b stored) int { return a.ID.Compare(b.ID) })
+		return log, err
+	}
+	l, err := readLog(ctx, db, row.number)
+	if err != nil {
+		return nil, err
+	}
+	if l.digest(row.id) != row.log {
+		return nil, fmt.Errorf("%w: its log is not as it was written", ErrDamaged)
+	}
+	return s.library.open(ctx, l, row.messages)
 }
 
 func (s *Store) find(ctx context.Context, id string) (runRow, error) {
@@ -223,8 +272,8 @@ func (s *Store) summaries(ctx context.Context, rows []runRow) ([]Summary, error)
 // readRuns reads rows of runs and checks their hashes.
 func readRuns(ctx context.Context, db querier, where string, args ...any) ([]runRow, error) {
 	rows, err := db.QueryContext(ctx, `SELECT number, id, task, status, attempts, cause, ranking, seal,
-		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, hash,
-		CASE status WHEN 'running' THEN (SELECT count(*) FROM envelope WHERE envelope.run = run.number) ELSE messages END
+		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, log, hash,
+		CASE status WHEN 'running' THEN (SELECT count(*) FROM fact WHERE place BETWEEN run.number << 20 AND (run.number + 1 << 20) - 1) ELSE messages END
 		FROM run `+where, args...)
 	if err != nil {
 		return nil, err
@@ -235,7 +284,7 @@ func readRuns(ctx context.Context, db querier, where string, args ...any) ([]run
 		var r runRow
 		var hash string
 		if err := rows.Scan(&r.number, &r.id, &r.task, &r.status, &r.attempts, &r.cause, &r.ranking, &r.seal,
-			&r.messages, &r.calls, &r.tools, &r.inputTokens, &r.outputTokens, &r.cachedTokens, &r.models, &hash, &r.now); err != nil {
+			&r.messages, &r.calls, &r.tools, &r.inputTokens, &r.outputTokens, &r.cachedTokens, &r.models, &r.log, &hash, &r.now); err != nil {
 			return nil, err
 		}
 		if r.digest() != hash {
@@ -246,38 +295,57 @@ func readRuns(ctx context.Context, db querier, where string, args ...any) ([]run
 	return out, rows.Err()
 }
 
-// readEnvelopes reads the rows of a run in the order in which they were
-// written, and checks their hashes up to the first that is wrong.
-func readEnvelopes(ctx context.Context, db querier, number int64, id string) ([]envelopeRow, error) {
-	var out []envelopeRow
-	chain := chainStart(id)
-	err := eachEnvelope(ctx, db, number, func(r envelopeRow) error {
-		if want := r.chained(chain); string(want) != string(r.hash) || r.seq != int64(len(out))+1 {
-			return fmt.Errorf("message %s: %w: it is not as it was written, or one before it is missing", r.id, ErrDamaged)
+// readFacts reads the facts of a run that has not ended, in the order in which
+// they were written, and checks their hashes up to the first that is wrong.
+func readFacts(ctx context.Context, db querier, run runRow) ([]stored, error) {
+	var out []stored
+	chain := chainStart(run.id)
+	err := eachFact(ctx, db, run.number, func(r factRow) error {
+		m, err := newUnpacker(r.message, noBody).message()
+		switch {
+		case !bytes.Equal(r.chained(chain), r.hash) || r.seq != int64(len(out))+1:
+			return fmt.Errorf("message %s: %w: it is not as it was written, or one before it is missing", m.ID, ErrDamaged)
+		case err != nil:
+			return fmt.Errorf("message %s: %w", m.ID, err)
 		}
 		chain = r.hash
-		out = append(out, r)
+		out = append(out, m)
 		return nil
 	})
 	return out, err
 }
 
-// eachEnvelope visits the rows of a run in the order in which they were written.
-func eachEnvelope(ctx context.Context, db querier, number int64, visit func(envelopeRow) error) error {
-	rows, err := db.QueryContext(ctx, `SELECT run, seq, id, kind, sender, recipient, refs, meta, fact, coalesce(envelope.body, body.text, ''), envelope.hash
-		FROM envelope LEFT JOIN body ON body.number = envelope.shared WHERE run = ? ORDER BY seq`, number)
+// noBody is where no body is shared.
+func noBody(number int64) (json.RawMessage, error) {
+	return nil, fmt.Errorf("%w: it names a shared body, %d", ErrDamaged, number)
+}
+
+// eachFact visits the rows of a run in the order in which they were written.
+func eachFact(ctx context.Context, db querier, run int64, visit func(factRow) error) error {
+	rows, err := db.QueryContext(ctx, `SELECT place, message, hash FROM fact WHERE place BETWEEN ? AND ? ORDER BY place`, place(run, 0), place(run, maxFacts))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var r envelopeRow
-		if err := rows.Scan(&r.run, &r.seq, &r.id, &r.kind, &r.sender, &r.recipient, &r.refs, &r.meta, &r.fact, &r.body, &r.hash); err != nil {
+		r := factRow{run: run}
+		if err := rows.Scan(&r.seq, &r.message, &r.hash); err != nil {
 			return err
 		}
+		r.seq -= place(run, 0)
 		if err := visit(r); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
+}
+
+// readLog reads the log of a run that has ended.
+func readLog(ctx context.Context, db querier, run int64) (logRow, error) {
+	l := logRow{run: run}
+	err := db.QueryRowContext(ctx, `SELECT size, packed FROM log WHERE run = ?`, run).Scan(&l.size, &l.packed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, fmt.Errorf("%w: its log is missing", ErrDamaged)
+	}
+	return l, err
 }

@@ -2,16 +2,17 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
 )
@@ -32,9 +33,9 @@ type Run struct {
 	mu    sync.Mutex
 	row   runRow
 	ended bool
-	seq   int64  // of the last envelope that is written or queued
+	seq   int64  // of the last fact that is written or queued
 	chain []byte // its hash
-	at    map[message.ID]message.Envelope
+	at    map[message.ID]stored
 	facts map[message.ID]bool // recorded before; true once the run has said them again
 }
 
@@ -80,31 +81,32 @@ func (s *Store) begin(ctx context.Context, id string, task tasks.Task) (*Run, er
 	if row.status == trajectories.Done {
 		return nil, ErrDone
 	}
-	r := &Run{store: s, row: row, chain: chainStart(row.id), at: map[message.ID]message.Envelope{}, facts: map[message.ID]bool{}}
+	r := &Run{store: s, row: row, chain: chainStart(row.id), at: map[message.ID]stored{}, facts: map[message.ID]bool{}}
 	w := write{run: row.id}
 	known := &trajectories.Trajectory{}
 	if !isNew {
-		rows, err := readEnvelopes(ctx, s.readers, row.number, row.id)
+		log, err := s.log(ctx, s.readers, row)
 		if err != nil {
 			return nil, err
 		}
-		for _, stored := range rows {
-			if !stored.fact { // facts come first: from here on it is what followed from them
-				w.trim = &trim{run: row.number, rows: r.seq, chain: r.chain}
-				break
-			}
-			e, err := stored.envelope()
-			if err != nil {
-				return nil, err
-			}
-			r.seq, r.chain = stored.seq, stored.hash
-			r.at[e.ID], r.facts[e.ID] = e, false
-			known.Log = append(known.Log, e)
+		log = slices.DeleteFunc(log, func(m stored) bool { return !m.Fact() })
+		slices.SortFunc(log, func(a, b stored) int { return cmp.Compare(a.seq, b.seq) })
+		facts, err := r.link(log)
+		if err != nil {
+			return nil, err
 		}
+		for _, m := range log {
+			r.at[m.ID], r.facts[m.ID] = m, false
+			known.Log = append(known.Log, m.Envelope)
+		}
+		if row.log != "" { // its facts become rows again
+			w.reopened, w.facts = row.number, facts
+		}
+		r.advance(facts)
 	}
 	trajectories.Sort(known.Log)
 	r.record = trajectories.Resume(known)
-	r.row.status, r.row.cause, r.row.attempts = trajectories.Running, "", r.row.attempts+1
+	r.row.status, r.row.cause, r.row.log, r.row.attempts = trajectories.Running, "", "", r.row.attempts+1
 	w.runs = []runRow{r.row}
 	if err := s.writer.put(ctx, w); err != nil {
 		return nil, err
@@ -172,9 +174,14 @@ func (r *Run) append(ctx context.Context, e message.Envelope) (done chan error, 
 		return nil, nil
 	}
 	e.Body, e.Refs = bytes.Clone(e.Body), slices.Clone(e.Refs)
+	m := stored{Envelope: e.With(nil)}
 	if e.Fact() {
+		if r.seq == maxFacts {
+			return nil, fmt.Errorf("a run has at most %d facts", maxFacts)
+		}
+		m.seq = r.seq + 1
 		w := write{run: r.row.id}
-		if w.envelopes, err = r.link([]message.Envelope{e}); err != nil {
+		if w.facts, err = r.link([]stored{m}); err != nil {
 			return nil, err
 		}
 		if r.store.cfg.Step {
@@ -185,9 +192,9 @@ func (r *Run) append(ctx context.Context, e message.Envelope) (done chan error, 
 		if err := r.store.writer.put(ctx, w); err != nil {
 			return nil, err
 		}
-		r.seq, r.chain = w.envelopes[0].seq, w.envelopes[0].hash
+		r.advance(w.facts)
 	}
-	r.at[e.ID] = e
+	r.at[e.ID] = m
 	return done, nil
 }
 
@@ -199,7 +206,7 @@ func check(e message.Envelope) error {
 	switch {
 	case len(e.Body) > maxBody:
 		return fmt.Errorf("the body has %d bytes: at most %d are stored", len(e.Body), maxBody)
-	case !json.Valid(e.Body):
+	case !rawjson.Valid(e.Body) && !json.Valid(e.Body):
 		return errors.New("the body is not JSON")
 	case strings.ContainsRune(string(e.Kind)+string(e.From)+string(e.To), 0):
 		return errors.New("kind and addresses cannot contain NUL")
@@ -207,22 +214,28 @@ func check(e message.Envelope) error {
 	return nil
 }
 
-// link makes rows of messages that follow the run's last row.
-func (r *Run) link(log []message.Envelope) ([]envelopeRow, error) {
-	rows := make([]envelopeRow, len(log))
-	seq, chain := r.seq, r.chain
-	for i, e := range log {
-		row, err := newRow(r.row.number, e)
+// link makes rows of facts that follow the run's last one.
+func (r *Run) link(facts []stored) ([]factRow, error) {
+	rows := make([]factRow, len(facts))
+	chain := r.chain
+	for i, m := range facts {
+		text, err := appendMessage(make([]byte, 0, len(m.Body)+512), m, 0)
 		if err != nil {
 			return nil, err
 		}
-		seq++
-		row.seq = seq
-		row.hash = row.chained(chain)
-		chain = row.hash
-		rows[i] = row
+		rows[i] = factRow{run: r.row.number, seq: m.seq, message: text}
+		rows[i].hash = rows[i].chained(chain)
+		chain = rows[i].hash
 	}
 	return rows, nil
+}
+
+// advance goes on behind facts that are written or queued.
+func (r *Run) advance(facts []factRow) {
+	if len(facts) > 0 {
+		last := facts[len(facts)-1]
+		r.seq, r.chain = last.seq, last.hash
+	}
 }
 
 // Recall returns the fact at id if it was recorded in an earlier try and
@@ -291,21 +304,49 @@ func (r *Run) queue(ctx context.Context, set func(log []message.Envelope) error)
 	if r.ended {
 		return nil, errEnded
 	}
-	log := slices.Collect(maps.Values(r.at))
+	log := make([]message.Envelope, 0, len(r.at))
+	for _, m := range r.at {
+		log = append(log, m.Envelope)
+	}
 	trajectories.Sort(log)
 	if err := errors.Join(set(log), r.summarise(log)); err != nil {
 		return nil, err
 	}
-	rows, err := r.link(slices.DeleteFunc(log, message.Envelope.Fact))
+	packed, err := r.pack(ctx, log)
 	if err != nil {
 		return nil, err
 	}
+	r.row.log = packed.digest(r.row.id)
 	done = make(chan error, 1)
-	if err := r.store.writer.put(ctx, write{run: r.row.id, envelopes: rows, runs: []runRow{r.row}, done: done}); err != nil {
+	if err := r.store.writer.put(ctx, write{run: r.row.id, log: &packed, runs: []runRow{r.row}, done: done}); err != nil {
 		return nil, err
 	}
 	r.ended = true
 	return done, nil
+}
+
+// pack makes the row of the run's whole log, which is sorted.
+func (r *Run) pack(ctx context.Context, log []message.Envelope) (logRow, error) {
+	shared, err := r.store.sharing.numbers(ctx, log, r.row.status == trajectories.Done)
+	if err != nil {
+		return logRow{}, err
+	}
+	size := 0
+	for i, e := range log {
+		if size += 512; shared[i] == 0 {
+			size += len(e.Body)
+		}
+	}
+	b := make([]byte, 0, size)
+	for i, e := range log {
+		if b, err = appendMessage(b, r.at[e.ID], shared[i]); err != nil {
+			return logRow{}, err
+		}
+		if len(b) > maxLog {
+			return logRow{}, fmt.Errorf("the log has more than %d bytes, which is the most that is stored", maxLog)
+		}
+	}
+	return logRow{run: r.row.number, size: int64(len(b)), packed: r.store.zip.pack(b)}, nil
 }
 
 // summarise keeps what lists of runs show.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mars-rec/mars/trajectories"
@@ -13,12 +14,13 @@ import (
 
 const (
 	applicationID = 0x4d415253 // "MARS", in the header of the file
-	schemaVersion = 1
+	schemaVersion = 2
 )
 
-// tables are what the program works with. Envelopes refer to their run by its
-// number. refs and meta are JSON as in message.Envelope; an envelope has its
-// body itself or shares one.
+// tables are what the program works with. What belongs to a run refers to it by
+// its number. A run that is pending or at work has its facts in fact, one row a
+// message; one that has ended has its whole log in log, one row. Both hold
+// messages as [appendMessage] writes them.
 var tables = []string{`
 CREATE TABLE meta (
 	key   TEXT PRIMARY KEY,
@@ -40,26 +42,24 @@ CREATE TABLE run (
 	output_tokens INTEGER NOT NULL,
 	cached_tokens INTEGER NOT NULL,
 	models        TEXT NOT NULL,
+	log           TEXT NOT NULL,
 	hash          TEXT NOT NULL
+) STRICT`, `
+CREATE TABLE fact (
+	place   INTEGER PRIMARY KEY,
+	message BLOB NOT NULL,
+	hash    BLOB NOT NULL
+) STRICT`, `
+CREATE TABLE log (
+	run    INTEGER PRIMARY KEY,
+	size   INTEGER NOT NULL,
+	packed BLOB NOT NULL
 ) STRICT`, `
 CREATE TABLE body (
 	number INTEGER PRIMARY KEY,
-	text   TEXT NOT NULL
-) STRICT`, `
-CREATE TABLE envelope (
-	run       INTEGER NOT NULL,
-	id        TEXT NOT NULL,
-	seq       INTEGER NOT NULL,
-	kind      TEXT NOT NULL,
-	sender    TEXT NOT NULL,
-	recipient TEXT NOT NULL,
-	refs      TEXT NOT NULL,
-	meta      TEXT NOT NULL,
-	fact      INTEGER NOT NULL,
-	body      TEXT,
-	shared    INTEGER,
-	hash      BLOB NOT NULL,
-	PRIMARY KEY (run, id)
+	size   INTEGER NOT NULL,
+	packed BLOB NOT NULL,
+	hash   BLOB NOT NULL
 ) STRICT`, `
 CREATE TABLE score (
 	run     INTEGER NOT NULL,
@@ -78,17 +78,9 @@ CREATE TABLE journal (
 ) STRICT`,
 }
 
-// Views returns the SQL of the views that a store offers to other programs, in
-// the order in which they are made:
-//
-//	runs      one row a run
-//	messages  one row an envelope
-//	calls     one row a tool call: its arguments and its result
-//	items     one row a ranked item, rank 1 the best
-//	scores    one row a score
-//
-// Times are RFC 3339 text, durations seconds. Columns are only ever added.
-func Views() []string { return []string{runsView, messagesView, callsView, itemsView, scoresView} }
+// views are those that a store offers to any program that reads SQLite, in the
+// order in which they are made. [OpenSQL] adds messages and calls.
+var views = []string{runsView, itemsView, scoresView}
 
 const runsView = `
 CREATE VIEW runs AS SELECT
@@ -103,40 +95,6 @@ CREATE VIEW runs AS SELECT
 	messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, seal
 FROM run`
 
-const messagesView = `
-CREATE VIEW messages AS SELECT
-	run.id AS run,
-	envelope.id AS id,
-	kind, sender, recipient,
-	coalesce(envelope.body, body.text) AS body,
-	refs,
-	fact,
-	json_extract(meta, '$.time') AS time,
-	json_extract(meta, '$.duration') / 1e9 AS seconds,
-	json_extract(meta, '$.model') AS model,
-	json_extract(meta, '$.usage.input_tokens') AS input_tokens,
-	json_extract(meta, '$.usage.output_tokens') AS output_tokens,
-	json_extract(meta, '$.attempts') AS attempts,
-	coalesce(json_extract(meta, '$.cached'), 0) AS cached,
-	seq
-FROM envelope JOIN run ON run.number = envelope.run LEFT JOIN body ON body.number = envelope.shared`
-
-const callsView = `
-CREATE VIEW calls AS SELECT
-	run.id AS run,
-	result.id AS id,
-	result.sender AS agent,
-	json_extract(result.body, '$.tool') AS tool,
-	(SELECT json_extract(call.value, '$.arguments')
-	 FROM envelope AS reply, json_each(reply.body, '$.message.tool_calls') AS call
-	 WHERE reply.run = result.run AND reply.id = json_extract(result.refs, '$[0]')
-	 AND json_extract(call.value, '$.id') = json_extract(result.body, '$.call')) AS arguments,
-	json_extract(result.body, '$.value') AS value,
-	json_extract(result.body, '$.error') AS error,
-	json_extract(result.meta, '$.duration') / 1e9 AS seconds
-FROM envelope AS result JOIN run ON run.number = result.run
-WHERE result.kind = 'result'`
-
 const itemsView = `
 CREATE VIEW items AS SELECT
 	run.id AS run,
@@ -150,7 +108,10 @@ CREATE VIEW scores AS SELECT
 FROM score JOIN run ON run.number = score.run`
 
 // statements is the whole schema, in the order in which it is made.
-func statements() []string { return append(append([]string(nil), tables...), Views()...) }
+func statements() []string { return slices.Concat(tables, views) }
+
+// errEarlier refuses the first format, which had a row for every message.
+var errEarlier = errors.New("the store has format 1, of an earlier mars: nothing in it is lost, use that one, or run the tasks again into a new store")
 
 // checkSchema reports whether the file is a run store of this version.
 func checkSchema(ctx context.Context, db querier) error {
@@ -166,6 +127,8 @@ func checkSchema(ctx context.Context, db querier) error {
 		return errors.New("this is not a run store: it is another kind of SQLite database")
 	case version > schemaVersion:
 		return fmt.Errorf("the store has format %d, this program knows %d: use a newer mars", version, schemaVersion)
+	case version == 1:
+		return errEarlier
 	case version < schemaVersion:
 		return fmt.Errorf("the store has format %d, which this program does not know", version)
 	}

@@ -2,7 +2,7 @@
 // that was acknowledged is lost in silence and nothing that was paid for is
 // paid twice.
 //
-//	run.db        tasks, envelopes, scores, and a journal of the commits
+//	run.db        tasks, facts, logs, scores, and a journal of the commits
 //	run.db-wal    what is committed and not yet moved into run.db
 //	run.db.mark   the last acknowledged commit, outside of the database
 //	run.db.lock   held by the one process that writes
@@ -26,17 +26,25 @@
 // # What is checked
 //
 // SQLite does not notice a lost or truncated write-ahead log, a database that
-// was copied without it, or most bit flips. So every envelope carries a hash
-// that covers it and the envelope before it in its run; every commit is
-// journaled with the state of each run and score that it touched, under a hash
-// that covers the commit before it; and the mark names a commit that must be
-// there. [Verify] checks all of it, [Store.Trajectory] checks what it reads.
+// was copied without it, or most bit flips. So every row carries a hash: that of
+// a fact covers the fact before it in its run, that of a run covers the hash of
+// its log. Every commit is journaled with the state of each run and score that
+// it touched, under a hash that covers the commit before it; and the mark names
+// a commit that must be there. [Verify] checks all of it and the seals,
+// [Store.Trajectory] checks what it reads.
 //
 // # Size
 //
-// Bodies are plain text, so that the views ([Views]) can be read by any program
-// that reads SQLite. A body that repeats (system prompts do, in every run) is
-// stored once for each process that wrote it.
+// While a run is at work each of its facts is a row. When it has ended, its
+// whole log is one, compressed, and the facts are deleted:
+//
+//	run   7  classic-42  done  ...  log: hash of its row
+//	log   7  119,264 bytes  zstd( 1 task user team ... | 1.1 brief ... | ... )
+//	body  3  1,229 bytes    zstd( {"role":"system","content":"You are ..."} )
+//
+// A body that is met in a second run (system prompts are, in every run) is
+// stored once, and logs have its number. For queries in SQL, [Store.SQL] shows
+// messages unpacked, and [Store.Unpack] writes them for other programs.
 package store
 
 import (
@@ -99,11 +107,15 @@ type Config struct {
 // Store is an open run store. It is safe for concurrent use.
 type Store struct {
 	path     string
+	source   string // the driver's name for the file
 	manifest trajectories.Manifest
 	cfg      Config
+	zip      zip
 	readers  *sql.DB
-	lock     *lock   // nil when opened for reading
-	writer   *writer // nil when opened for reading
+	library  *library
+	lock     *lock    // nil when opened for reading
+	writer   *writer  // nil when opened for reading
+	sharing  *sharing // nil when opened for reading
 
 	closing sync.Once
 	closed  error // what Close returns
@@ -147,9 +159,13 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 			return nil, err
 		}
 	}
-	if s.readers, err = openReaders(ctx, path); err != nil {
+	if s.zip, err = newZip(); err != nil {
 		return nil, err
 	}
+	if s.readers, s.source, err = openReaders(ctx, path); err != nil {
+		return nil, err
+	}
+	s.library = newLibrary(s.readers, s.zip)
 	if err = checkSchema(ctx, s.readers); err != nil {
 		return nil, err
 	}
@@ -163,6 +179,12 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	}
 	if s.writer != nil {
 		if err = s.readers.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) + 1 FROM run`).Scan(&s.next); err != nil {
+			return nil, err
+		}
+		s.sharing, err = newSharing(ctx, s.library, func(ctx context.Context, row bodyRow) error {
+			return s.writer.put(ctx, write{body: &row})
+		})
+		if err != nil {
 			return nil, err
 		}
 		s.writer.start()
@@ -220,32 +242,35 @@ func (s *Store) release() error {
 	if s.lock != nil {
 		errs = append(errs, s.lock.release())
 	}
+	s.zip.close()
 	return errors.Join(errs...)
 }
 
-// openReaders opens connections that cannot write.
-func openReaders(ctx context.Context, path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=busy_timeout(10000)", "_pragma=query_only(1)"))
-	if err != nil {
-		return nil, err
+// openReaders opens connections that cannot write, and returns what the driver
+// calls the file.
+func openReaders(ctx context.Context, path string) (db *sql.DB, source string, err error) {
+	source = dsn(path, "mode=ro", "_pragma=busy_timeout(10000)")
+	if db, err = sql.Open("sqlite", source+"&_pragma=query_only(1)"); err != nil {
+		return nil, "", err
 	}
 	db.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	if err := checkVersion(ctx, db); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, "", errors.Join(err, db.Close())
 	}
 	if _, err := db.ExecContext(ctx, `SELECT count(*) FROM sqlite_schema`); err != nil {
 		_, missing := os.Stat(path + "-wal")
 		if !errors.Is(missing, os.ErrNotExist) {
-			return nil, errors.Join(err, db.Close())
+			return nil, "", errors.Join(err, db.Close())
 		}
 		// A store that was closed can be read from a medium that cannot be
 		// written, where SQLite could not even make its shared memory.
 		db.Close()
-		if db, err = sql.Open("sqlite", dsn(path, "mode=ro", "immutable=1")); err != nil {
-			return nil, err
+		source = dsn(path, "mode=ro", "immutable=1")
+		if db, err = sql.Open("sqlite", source); err != nil {
+			return nil, "", err
 		}
 	}
-	return db, nil
+	return db, source, nil
 }
 
 // dsn is the driver's name for a file, with options.

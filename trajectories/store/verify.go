@@ -72,8 +72,8 @@ func Verify(ctx context.Context, path string) (Report, error) {
 
 // state is what the journal says of a run.
 type state struct {
-	rows  int64
-	chain string
+	facts int64  // that have rows of their own, if it has not ended
+	chain string // hash of the last of them
 	hash  string // of the run's row
 	// scores has the hashes of the run's scores by name and version.
 	scores map[string]string
@@ -81,12 +81,13 @@ type state struct {
 
 type verifier struct {
 	Report
-	path  string
-	db    *sql.Conn
-	meta  string
-	runs  map[string]*state
-	order []string         // of the runs in the journal
-	ids   map[int64]string // of those of them that have a row, by its number
+	path    string
+	db      *sql.Conn
+	library *library
+	meta    string
+	runs    map[string]*state
+	order   []string         // of the runs in the journal
+	ids     map[int64]string // of those of them that have a row, by its number
 }
 
 func (v *verifier) found(run string, id message.ID, format string, args ...any) {
@@ -104,7 +105,7 @@ func (v *verifier) verify(ctx context.Context) error {
 	}
 	// The mark first: a writer at work may renew it while we look.
 	marked, markErr := readMark(v.path + ".mark")
-	pool, err := openReaders(ctx, v.path)
+	pool, _, err := openReaders(ctx, v.path)
 	if err != nil {
 		v.found("", "", "the database cannot be opened: %v", err)
 		return nil
@@ -115,6 +116,15 @@ func (v *verifier) verify(ctx context.Context) error {
 		return nil
 	}
 	defer v.db.Close()
+	if err := checkSchema(ctx, v.db); errors.Is(err, errEarlier) {
+		return err
+	}
+	z, err := newZip()
+	if err != nil {
+		return err
+	}
+	defer z.close()
+	v.library = newLibrary(v.db, z)
 	if _, err := v.db.ExecContext(ctx, `BEGIN`); err != nil {
 		v.found("", "", "the database cannot be read: %v", err)
 		return nil
@@ -128,6 +138,7 @@ func (v *verifier) verify(ctx context.Context) error {
 		{"the journal", v.journal},
 		{"the mark", func(ctx context.Context) error { return v.mark(ctx, marked, markErr) }},
 		{"the manifest", v.manifest},
+		{"the shared bodies", v.bodies},
 		{"the runs", v.allRuns},
 		{"the scores", v.allScores},
 	} {
@@ -225,7 +236,7 @@ func (v *verifier) apply(e event) {
 		s.hash = e.State
 	}
 	if e.Chain != "" {
-		s.rows, s.chain = e.Rows, e.Chain
+		s.facts, s.chain = e.Rows, e.Chain
 	}
 }
 

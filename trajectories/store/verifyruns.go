@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -11,7 +12,7 @@ import (
 // allRuns checks each run on its own, so that one that cannot be read does not
 // hide the others.
 func (v *verifier) allRuns(ctx context.Context) error {
-	numbers, err := v.numbers(ctx)
+	numbers, err := v.numbers(ctx, "run")
 	if err != nil {
 		return err
 	}
@@ -38,8 +39,8 @@ func (v *verifier) allRuns(ctx context.Context) error {
 	return v.strays(ctx)
 }
 
-func (v *verifier) numbers(ctx context.Context) ([]int64, error) {
-	rows, err := v.db.QueryContext(ctx, `SELECT number FROM run ORDER BY number`)
+func (v *verifier) numbers(ctx context.Context, table string) ([]int64, error) {
+	rows, err := v.db.QueryContext(ctx, `SELECT number FROM `+table+` ORDER BY number`)
 	if err != nil {
 		return nil, err
 	}
@@ -74,59 +75,104 @@ func (v *verifier) run(ctx context.Context, number int64) (string, error) {
 		v.found(r.id, "", "no commit made it")
 		return r.id, nil
 	}
-	var log []message.Envelope
-	chain, seq, derived := chainStart(r.id), int64(0), false
-	err = eachEnvelope(ctx, v.db, number, func(e envelopeRow) error {
-		v.Messages++
-		id := message.ID(e.id)
-		if seq++; e.seq != seq {
-			v.found(r.id, id, "%d messages before it are missing", e.seq-seq)
-			seq = e.seq
-		}
-		if string(e.chained(chain)) != string(e.hash) {
-			v.found(r.id, id, "it is not as it was written, or not what was written behind the one before it")
-		}
-		if e.fact && derived {
-			v.found(r.id, id, "a fact stands behind what followed from facts")
-		}
-		derived = derived || !e.fact
-		chain = e.hash
-		env, err := e.envelope()
-		if err != nil {
-			v.found(r.id, id, "it cannot be read: %v", err)
-			return nil
-		}
-		log = append(log, env)
-		return nil
-	})
+	log, err := v.log(ctx, r, want)
 	if err != nil {
 		return r.id, err
-	}
-	if seq != want.rows || (want.chain != "" && short(chain) != want.chain) {
-		v.found(r.id, "", "it has %d messages, the journal says %d and how they end", seq, want.rows)
 	}
 	if r.digest() != want.hash {
 		v.found(r.id, "", "its row is an older or another one than the journal says")
 	}
-	if r.status == trajectories.Done && trajectories.Seal(log) != r.seal {
+	if r.status == trajectories.Done && log != nil && trajectories.Seal(log) != r.seal {
 		v.found(r.id, "", "its log is not the one that was sealed")
 	}
 	return r.id, nil
 }
 
-// strays looks for messages of runs that do not exist.
-func (v *verifier) strays(ctx context.Context) error {
-	var n int
-	err := v.db.QueryRowContext(ctx, `SELECT count(*) FROM envelope WHERE run NOT IN (SELECT number FROM run)`).Scan(&n)
-	if err == nil && n > 0 {
-		v.found("", "", "%d messages belong to runs that are not there", n)
+// log checks what a run has said, and returns what it is if it has ended; nil
+// if that is not known.
+func (v *verifier) log(ctx context.Context, r runRow, want *state) (log []message.Envelope, err error) {
+	if !ended(r.status) {
+		return nil, v.facts(ctx, r, want)
 	}
+	var left int
+	if err := v.db.QueryRowContext(ctx, `SELECT count(*) FROM fact WHERE place BETWEEN ? AND ?`, place(r.number, 0), place(r.number, maxFacts)).Scan(&left); err != nil {
+		return nil, err
+	}
+	if left > 0 {
+		v.found(r.id, "", "%d facts stand beside its log, which has them", left)
+	}
+	row, err := readLog(ctx, v.db, r.number)
+	if err != nil {
+		return nil, err
+	}
+	if row.digest(r.id) != r.log {
+		v.found(r.id, "", "its log is not as it was written")
+		return nil, nil
+	}
+	log = []message.Envelope{}
+	err = v.library.each(ctx, row, func(m stored, err error) error {
+		v.Messages++
+		if err != nil {
+			v.found(r.id, m.ID, "it cannot be read: %v", err)
+		}
+		log = append(log, m.Envelope)
+		return ctx.Err()
+	})
+	return log, err
+}
+
+// facts checks the facts of a run that has not ended.
+func (v *verifier) facts(ctx context.Context, r runRow, want *state) error {
+	chain, seq := chainStart(r.id), int64(0)
+	err := eachFact(ctx, v.db, r.number, func(row factRow) error {
+		v.Messages++
+		m, err := newUnpacker(row.message, noBody).message()
+		if seq++; row.seq != seq {
+			v.found(r.id, m.ID, "%d messages before it are missing", row.seq-seq)
+			seq = row.seq
+		}
+		if !bytes.Equal(row.chained(chain), row.hash) {
+			v.found(r.id, m.ID, "it is not as it was written, or not what was written behind the one before it")
+		} else if err != nil {
+			v.found(r.id, m.ID, "it cannot be read: %v", err)
+		}
+		chain = row.hash
+		return nil
+	})
+	if err == nil && (seq != want.facts || (want.chain != "" && short(chain) != want.chain)) {
+		v.found(r.id, "", "it has %d facts, the journal says %d and how they end", seq, want.facts)
+	}
+	return err
+}
+
+// bodies checks those that runs share.
+func (v *verifier) bodies(ctx context.Context) error {
+	numbers, err := v.numbers(ctx, "body")
 	if err != nil {
 		return err
 	}
-	err = v.db.QueryRowContext(ctx, `SELECT count(*) FROM score WHERE run NOT IN (SELECT number FROM run)`).Scan(&n)
-	if err == nil && n > 0 {
-		v.found("", "", "%d scores belong to runs that are not there", n)
+	for _, n := range numbers {
+		if _, err := v.library.body(ctx, n); err != nil {
+			v.found("", "", "the shared body %d: %v", n, err)
+		}
 	}
-	return err
+	return nil
+}
+
+// strays looks for what belongs to runs that do not exist.
+func (v *verifier) strays(ctx context.Context) error {
+	for _, of := range []struct{ what, query string }{
+		{"facts", `SELECT count(*) FROM fact WHERE place >> 20 NOT IN (SELECT number FROM run)`},
+		{"logs", `SELECT count(*) FROM log WHERE run NOT IN (SELECT number FROM run WHERE status IN ('done', 'failed'))`},
+		{"scores", `SELECT count(*) FROM score WHERE run NOT IN (SELECT number FROM run)`},
+	} {
+		var n int
+		if err := v.db.QueryRowContext(ctx, of.query).Scan(&n); err != nil {
+			return err
+		}
+		if n > 0 {
+			v.found("", "", "%d %s belong to runs that have none", n, of.what)
+		}
+	}
+	return nil
 }

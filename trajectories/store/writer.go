@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -18,33 +17,28 @@ const (
 	maxBytes = 8 << 20
 )
 
-// maxShared bounds how many bodies the writer remembers as stored.
-const maxShared = 1 << 16
-
 // write is a piece of work for the writer. It is committed as a whole.
 type write struct {
-	envelopes []envelopeRow
-	run       string // the run that the envelopes belong to
-	trim      *trim
-	runs      []runRow // made or rewritten
-	scores    []scoreRow
-	scored    []string // the ids of the runs of scores
+	run      string // the run that what follows belongs to
+	reopened int64  // the number of a run that had ended: its log is dropped
+	facts    []factRow
+	log      *logRow  // the run has ended: it takes the place of its facts
+	runs     []runRow // made or rewritten
+	body     *bodyRow // that logs behind it share
+	scores   []scoreRow
+	scored   []string // the ids of the runs of scores
 	// done receives the outcome; nil: nobody waits. What somebody waits for
 	// is acknowledged, so the mark is renewed first.
 	done chan error
 }
 
-// trim drops what a run that is begun again had written behind its facts.
-type trim struct {
-	run   int64
-	rows  int64 // that stay
-	chain []byte
-}
-
 func (w write) size() (rows, bytes int) {
-	rows = len(w.envelopes) + len(w.runs) + len(w.scores)
-	for _, e := range w.envelopes {
-		bytes += len(e.body) + len(e.meta) + 256
+	rows = len(w.facts) + len(w.runs) + len(w.scores)
+	for _, f := range w.facts {
+		bytes += len(f.message) + 64
+	}
+	if w.log != nil {
+		rows, bytes = rows+1, bytes+len(w.log.packed)
 	}
 	for _, r := range w.runs {
 		bytes += len(r.task) + len(r.ranking) + 256
@@ -73,8 +67,6 @@ type writer struct {
 	number int64 // of the last commit
 	head   string
 	marked int64 // the commit that the mark names
-	shared map[[sha256.Size]byte]int64
-	bodies int64 // number of the last body
 
 	prepared map[string]*sql.Stmt
 }
@@ -83,7 +75,7 @@ type writer struct {
 // checks that nothing acknowledged is missing.
 func openWriter(ctx context.Context, path string, cfg Config) (_ *writer, err error) {
 	w := &writer{path: path, fail: cfg.failpoint, queue: make(chan write, maxRows), ended: make(chan struct{}),
-		broken: make(chan struct{}), shared: map[[sha256.Size]byte]int64{}, prepared: map[string]*sql.Stmt{}}
+		broken: make(chan struct{}), prepared: map[string]*sql.Stmt{}}
 	if w.fail == nil {
 		w.fail = func(string) error { return nil }
 	}
@@ -113,9 +105,7 @@ func openWriter(ctx context.Context, path string, cfg Config) (_ *writer, err er
 		return nil, errors.New("the store is empty")
 	}
 	if isNew {
-		// Messages have 1 to 4 KB: in pages of 4 KB a fifth of the file would
-		// be empty.
-		_, err = w.conn.ExecContext(ctx, `PRAGMA page_size = 8192`)
+		_, err = w.conn.ExecContext(ctx, `PRAGMA page_size = 4096`)
 	} else {
 		err = checkSchema(ctx, w.conn) // before anything of it is changed
 	}
@@ -139,9 +129,6 @@ func openWriter(ctx context.Context, path string, cfg Config) (_ *writer, err er
 	err = w.conn.QueryRowContext(ctx, `SELECT number, head FROM journal ORDER BY number DESC LIMIT 1`).Scan(&w.number, &w.head)
 	if err != nil {
 		return nil, fmt.Errorf("%w: journal: %w", ErrDamaged, err)
-	}
-	if err = w.conn.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) FROM body`).Scan(&w.bodies); err != nil {
-		return nil, err
 	}
 	return w, w.mark()
 }
