@@ -98,7 +98,8 @@ func (u *unpacker) string() string {
 	return u.text[from:to]
 }
 
-// message reads the next one. Behind one that is cut nothing more is read.
+// message reads the next one, whose body was checked when it was appended and
+// has been hashed since. Behind one that is cut nothing more is read.
 func (u *unpacker) message() (m stored, err error) {
 	m.seq = u.number()
 	m.ID = message.ID(u.string())
@@ -125,5 +126,6 @@ func (u *unpacker) message() (m stored, err error) {
 	default:
 		m.Body, err = u.body(shared)
 	}
+	m.Envelope = m.Trusted()
 	return m, cmp.Or(u.err, err)
 }
