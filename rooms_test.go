@@ -70,6 +70,7 @@ var rooms = map[string]room{
 
 	"orchestrator": {may: []string{"agents.", "message.", "message/membus", "message/phase", "model.", "tools.", "tasks."},
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
+	"orchestrator/ledger": {may: []string{"orchestrator.", "message.", "tasks.", "trajectories.", "trajectories/store"}, never: []string{"agents/roles", "tools/cf", "tools/catalog", "tasks/gold"}},
 	"orchestrator/cluster": {may: []string{"orchestrator.", "agents.", "message.", "model.", "tasks."},
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 

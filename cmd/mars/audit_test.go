@@ -15,6 +15,7 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/model/builtin"
 	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/orchestrator/ledger"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tasks/gold"
@@ -100,7 +101,7 @@ func (l leak) record(t *testing.T, path string, list []tasks.Task, plant func(to
 	if err != nil {
 		t.Fatal(err)
 	}
-	totals, err := w.Batch(t.Context(), each(list), ledger{st}, orchestrator.BatchConfig{Concurrency: 4})
+	totals, err := w.Batch(t.Context(), each(list), ledger.New(st), orchestrator.BatchConfig{Concurrency: 4})
 	if err != nil || totals.Done != len(list) {
 		t.Fatalf("%d of %d runs are done: %v", totals.Done, len(list), err)
 	}

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/orchestrator/ledger"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/store"
@@ -90,8 +90,7 @@ func (f forking) one(ctx context.Context, w *works, st *store.Store, t *trajecto
 	if err != nil {
 		return orchestrator.Totals{}, err
 	}
-	entries := forkLedger{store: st, fork: run, origin: w.origin, from: t}
-	return team.Batch(ctx, each([]tasks.Task{t.Run.Task}), entries, orchestrator.BatchConfig{
+	return team.Batch(ctx, each([]tasks.Task{t.Run.Task}), ledger.Fork(st, run, t, w.origin.At), orchestrator.BatchConfig{
 		Drain: drain, Timeout: f.spend.taskTime, Halt: func(err error) bool { return errors.Is(err, model.ErrBudget) },
 	})
 }
@@ -106,47 +105,6 @@ func (r *forkReport) add(t orchestrator.Totals) {
 	r.Totals.Usage.InputTokens += t.Usage.InputTokens
 	r.Totals.Usage.OutputTokens += t.Usage.OutputTokens
 	r.Totals.Usage.CachedTokens += t.Usage.CachedTokens
-}
-
-// forkLedger lets a batch of one write one fork to a run store.
-type forkLedger struct {
-	store  *store.Store
-	fork   string
-	origin *trajectories.Origin
-	from   *trajectories.Trajectory
-}
-
-// Begin implements [orchestrator.Ledger].
-func (l forkLedger) Begin(ctx context.Context, _ string, task tasks.Task) (orchestrator.Entry, error) {
-	r, err := l.store.BeginAs(ctx, l.fork, task)
-	if errors.Is(err, store.ErrDone) {
-		return nil, orchestrator.ErrDone
-	}
-	if err != nil {
-		return nil, err
-	}
-	known := trajectories.Fork(l.from, l.origin.At)
-	return forkEntry{entry{r}, known, known.Log(r)}, nil
-}
-
-// forkEntry is a run whose first part is known from another, and of whose rest
-// an earlier try may have recorded something.
-type forkEntry struct {
-	entry
-	known *trajectories.Record
-	log   message.Log
-}
-
-// Append implements [message.Log].
-func (e forkEntry) Append(ctx context.Context, m message.Envelope) error { return e.log.Append(ctx, m) }
-
-// Recall implements [agents.Record].
-func (e forkEntry) Recall(id message.ID, digest string) (message.Envelope, bool, error) {
-	fact, ok, err := e.known.Recall(id, digest)
-	if ok || err != nil {
-		return fact, ok, err
-	}
-	return e.entry.Recall(id, digest)
 }
 
 func writeForks(w io.Writer, r forkReport) {

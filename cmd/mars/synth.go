@@ -14,6 +14,7 @@ import (
 	"github.com/mars-rec/mars/graph/rank"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/orchestrator/ledger"
 	"github.com/mars-rec/mars/orchestrator/monitor"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
@@ -374,9 +375,9 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	var totals orchestrator.Totals
 	var err error
 	if nc == nil {
-		totals, err = w.Batch(ctx, each(list), s.observed.ledger(ledger{st}), config)
+		totals, err = w.Batch(ctx, each(list), s.observed.ledger(ledger.New(st)), config)
 	} else {
-		totals, err = s.cluster.coordinate(ctx, nc, st, s.observed.ledger(ledger{st}), list, config, s.spend.requests, func(text string) { bar.notef("mars: %s", text) })
+		totals, err = s.cluster.coordinate(ctx, nc, st, s.observed.ledger(ledger.New(st)), list, config, s.spend.requests, func(text string) { bar.notef("mars: %s", text) })
 	}
 	report.Traces = s.observed.end(ctx, bar.notef)
 	report.Spend = s.spending.report(totals.Done + totals.Skipped)

@@ -313,22 +313,3 @@ func setupOf(st *store.Store) (setup, error) {
 	}
 	return s, nil
 }
-
-// ledger lets a batch write to a run store.
-type ledger struct{ *store.Store }
-
-// Begin implements [orchestrator.Ledger].
-func (l ledger) Begin(ctx context.Context, run string, task tasks.Task) (orchestrator.Entry, error) {
-	r, err := l.BeginAs(ctx, run, task)
-	if errors.Is(err, store.ErrDone) {
-		return nil, orchestrator.ErrDone
-	}
-	return entry{r}, err
-}
-
-type entry struct{ *store.Run }
-
-// Seal implements [orchestrator.Entry].
-func (e entry) Seal(ctx context.Context, r orchestrator.Result) error {
-	return e.Run.Seal(ctx, r.Ranking)
-}

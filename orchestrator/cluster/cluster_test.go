@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"net"
@@ -23,6 +22,7 @@ import (
 	"github.com/mars-rec/mars/model/builtin"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/orchestrator/cluster"
+	"github.com/mars-rec/mars/orchestrator/ledger"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/taskstest"
 	"github.com/mars-rec/mars/tools/catalog"
@@ -130,23 +130,6 @@ func list(n int) iter.Seq2[tasks.Task, error] {
 	}
 }
 
-// ledger lets a batch write to a run store.
-type ledger struct{ *store.Store }
-
-func (l ledger) Begin(ctx context.Context, run string, task tasks.Task) (orchestrator.Entry, error) {
-	r, err := l.BeginAs(ctx, run, task)
-	if errors.Is(err, store.ErrDone) {
-		return nil, orchestrator.ErrDone
-	}
-	return entry{r}, err
-}
-
-type entry struct{ *store.Run }
-
-func (e entry) Seal(ctx context.Context, r orchestrator.Result) error {
-	return e.Run.Seal(ctx, r.Ranking)
-}
-
 func open(t *testing.T, path string) *store.Store {
 	t.Helper()
 	st, err := store.Open(t.Context(), path, store.Config{Manifest: &trajectories.Manifest{Team: "t"}})
@@ -183,7 +166,7 @@ func alone(t *testing.T, n int) (map[string]string, int) {
 	t.Helper()
 	path, p := filepath.Join(t.TempDir(), "alone.db"), &till{}
 	st := open(t, path)
-	if _, err := team(t, p).Batch(t.Context(), list(n), ledger{st}, orchestrator.BatchConfig{Concurrency: 2}); err != nil {
+	if _, err := team(t, p).Batch(t.Context(), list(n), ledger.New(st), orchestrator.BatchConfig{Concurrency: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Close(); err != nil {
@@ -299,7 +282,7 @@ func TestTrouble(t *testing.T) {
 			c.hire(t, t.Context(), url, p, 2)
 			c.hire(t, t.Context(), url, p, 2)
 			st := open(t, path)
-			totals, err := cluster.Coordinate(t.Context(), nc, list(n), ledger{st}, orchestrator.BatchConfig{Concurrency: 6},
+			totals, err := cluster.Coordinate(t.Context(), nc, list(n), ledger.New(st), orchestrator.BatchConfig{Concurrency: 6},
 				cluster.Config{Manifest: manifest, Lease: lease})
 			if err != nil || totals.Done != n || totals.Failed > 0 {
 				t.Fatalf("%+v, %v", totals, err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/orchestrator/cluster"
+	"github.com/mars-rec/mars/orchestrator/ledger"
 )
 
 // workerURL makes this test binary a worker, in a process of its own, that stops
@@ -72,7 +73,7 @@ func TestKilledWorkers(t *testing.T) {
 	coordinate := func(ctx context.Context) (orchestrator.Totals, error) {
 		st := open(t, path)
 		defer st.Close()
-		return cluster.Coordinate(ctx, nc, list(n), ledger{st}, orchestrator.BatchConfig{Concurrency: 2},
+		return cluster.Coordinate(ctx, nc, list(n), ledger.New(st), orchestrator.BatchConfig{Concurrency: 2},
 			cluster.Config{Manifest: manifest, Lease: lease, Losses: kills + 1})
 	}
 	ctx, stop := context.WithCancel(t.Context())

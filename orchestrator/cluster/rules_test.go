@@ -15,6 +15,7 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/orchestrator/cluster"
+	"github.com/mars-rec/mars/orchestrator/ledger"
 )
 
 // TestOneRateForAllWorkers lets two workers call models under one limit of a call a
@@ -27,7 +28,7 @@ func TestOneRateForAllWorkers(t *testing.T) {
 	nc, ended := connect(t, s.ClientURL()), make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = cluster.Coordinate(ctx, nc, list(1), ledger{st}, orchestrator.BatchConfig{},
+		_, _ = cluster.Coordinate(ctx, nc, list(1), ledger.New(st), orchestrator.BatchConfig{},
 			cluster.Config{Manifest: manifest, PerMinute: 1}) // it ends with its context
 	}()
 	called := 0
@@ -63,12 +64,12 @@ func TestSecondCoordinatorIsRefused(t *testing.T) {
 	nc, ended := connect(t, s.ClientURL()), make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = cluster.Coordinate(ctx, nc, list(1), ledger{st}, orchestrator.BatchConfig{}, cluster.Config{}) // it ends with its context
+		_, _ = cluster.Coordinate(ctx, nc, list(1), ledger.New(st), orchestrator.BatchConfig{}, cluster.Config{}) // it ends with its context
 	}()
 	if _, err := cluster.Join(t.Context(), nc, ""); err != nil { // it is there
 		t.Fatal(err)
 	}
-	_, err := cluster.Coordinate(t.Context(), nc, list(1), ledger{st}, orchestrator.BatchConfig{}, cluster.Config{})
+	_, err := cluster.Coordinate(t.Context(), nc, list(1), ledger.New(st), orchestrator.BatchConfig{}, cluster.Config{})
 	if err == nil || !strings.Contains(err.Error(), cluster.ErrCoordinated.Error()) {
 		t.Errorf("error is %v, want ErrCoordinated", err)
 	}
@@ -97,7 +98,7 @@ func TestServerIsAwayAtBothEnds(t *testing.T) {
 	there := make(chan *server.Server, 1)
 	go func() {
 		var err error
-		totals, err = cluster.Coordinate(t.Context(), nc, list(n), ledger{st}, orchestrator.BatchConfig{Progress: func(e orchestrator.Event) {
+		totals, err = cluster.Coordinate(t.Context(), nc, list(n), ledger.New(st), orchestrator.BatchConfig{Progress: func(e orchestrator.Event) {
 			if totals.Add(e); totals.Done == n {
 				shutdown(<-there)
 			}
@@ -138,7 +139,7 @@ func TestFailuresAreKept(t *testing.T) {
 		worked <- err
 	}()
 	var causes []string
-	totals, err := cluster.Coordinate(t.Context(), nc, list(2), ledger{st}, orchestrator.BatchConfig{Concurrency: 2, Progress: func(e orchestrator.Event) {
+	totals, err := cluster.Coordinate(t.Context(), nc, list(2), ledger.New(st), orchestrator.BatchConfig{Concurrency: 2, Progress: func(e orchestrator.Event) {
 		if e.Outcome == orchestrator.Failed {
 			causes = append(causes, e.Err.Error())
 		}

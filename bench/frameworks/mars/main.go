@@ -24,6 +24,7 @@ import (
 	"github.com/mars-rec/mars/model/budget"
 	"github.com/mars-rec/mars/model/openai"
 	"github.com/mars-rec/mars/orchestrator"
+	"github.com/mars-rec/mars/orchestrator/ledger"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/taskstest"
 	"github.com/mars-rec/mars/trajectories"
@@ -102,9 +103,9 @@ const page = 4096
 
 // Batch implements [measure.Side].
 func (s *side) Batch(ctx context.Context, first, n, atOnce int) error {
-	var ledger orchestrator.Ledger = nowhere{}
+	var to orchestrator.Ledger = nowhere{}
 	if s.store != nil {
-		ledger = kept{s.store}
+		to = ledger.New(s.store)
 	}
 	list := func(yield func(tasks.Task, error) bool) {
 		for i := range n {
@@ -114,7 +115,7 @@ func (s *side) Batch(ctx context.Context, first, n, atOnce int) error {
 		}
 	}
 	var failed error
-	totals, err := s.Orchestrator.Batch(ctx, list, ledger, orchestrator.BatchConfig{Concurrency: atOnce, Patience: 1,
+	totals, err := s.Orchestrator.Batch(ctx, list, to, orchestrator.BatchConfig{Concurrency: atOnce, Patience: 1,
 		Progress: func(e orchestrator.Event) {
 			if e.Outcome == orchestrator.Failed {
 				failed = e.Err
@@ -143,25 +144,6 @@ func (s *side) Close() (int64, error) {
 		return 0, err
 	}
 	return info.Size(), nil
-}
-
-// kept is a ledger in a run store.
-type kept struct{ *store.Store }
-
-// Begin implements [orchestrator.Ledger].
-func (k kept) Begin(ctx context.Context, run string, task tasks.Task) (orchestrator.Entry, error) {
-	r, err := k.BeginAs(ctx, run, task)
-	if errors.Is(err, store.ErrDone) {
-		return nil, orchestrator.ErrDone
-	}
-	return entry{r}, err
-}
-
-type entry struct{ *store.Run }
-
-// Seal implements [orchestrator.Entry].
-func (e entry) Seal(ctx context.Context, r orchestrator.Result) error {
-	return e.Run.Seal(ctx, r.Ranking)
 }
 
 // nowhere is a ledger that keeps nothing.
