@@ -188,10 +188,10 @@ func (t *Turn) Ask(ctx context.Context, sends ...Send) ([]message.Envelope, erro
 	var wg sync.WaitGroup
 	last := len(questions) - 1
 	for i := range last {
-		wg.Go(func() { answers[i], errs[i] = t.ask(ctx, questions[i]) })
+		wg.Go(func() { errs[i] = t.ask(ctx, &questions[i], &answers[i]) })
 	}
 	if last >= 0 { // whoever asks would only wait
-		answers[last], errs[last] = t.ask(ctx, questions[last])
+		errs[last] = t.ask(ctx, &questions[last], &answers[last])
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -204,21 +204,24 @@ func (t *Turn) Ask(ctx context.Context, sends ...Send) ([]message.Envelope, erro
 	return answers, nil
 }
 
-func (t *Turn) ask(ctx context.Context, q message.Envelope) (message.Envelope, error) {
+// ask puts one question and hears its answer. Both stand with [Turn.Ask], not on
+// the stacks of those who wait.
+func (t *Turn) ask(ctx context.Context, q, a *message.Envelope) error {
 	if err := t.append(ctx, q.With(nil)); err != nil {
-		return message.Envelope{}, err
+		return err
 	}
+	var err error
 	if bus, ok := t.cfg.Outside[q.To]; ok {
-		return t.askOutside(ctx, bus, q)
+		*a, err = t.askOutside(ctx, bus, *q)
+		return err
 	}
-	a, err := t.cfg.Bus.Request(ctx, q)
-	if err != nil {
-		return message.Envelope{}, err
+	if *a, err = t.cfg.Bus.Request(ctx, *q); err != nil {
+		return err
 	}
 	if a.ID.Cause() != q.ID || a.From != q.To {
-		return message.Envelope{}, fmt.Errorf("%s: the answer to %s from %s is %s from %s", t.Self, q.ID, q.To, a.ID, a.From)
+		return fmt.Errorf("%s: the answer to %s from %s is %s from %s", t.Self, q.ID, q.To, a.ID, a.From)
 	}
-	return a, t.append(ctx, a.With(nil))
+	return t.append(ctx, a.With(nil))
 }
 
 // Answer makes the envelope of the turn's answer, and hands b on with it. It does

@@ -64,29 +64,35 @@ func NewBreaker(cfg BreakerConfig) *Breaker {
 // Wrap puts the breaker before a model. While it is open, calls fail at once
 // with an [Error] that is [ErrOpen], temporary, costs nothing, and says when to
 // try again.
-func (b *Breaker) Wrap(m Model) Model {
-	return Func(func(ctx context.Context, req Request) (Reply, error) {
-		if !b.circuit.TryAcquirePermit() {
-			wait := b.circuit.RemainingDelay()
-			if wait <= 0 { // half open: another call is trying
-				wait = b.delay
-			}
-			return Reply{}, &Error{Temporary: true, Unbilled: true, RetryAfter: wait,
-				Err: fmt.Errorf("%w: the provider has failed too often; the next try is in %s", ErrOpen, wait.Round(time.Second/10))}
+func (b *Breaker) Wrap(m Model) Model { return &guarded{b, m} }
+
+type guarded struct {
+	*Breaker
+	model Model
+}
+
+// Generate implements [Model].
+func (b *guarded) Generate(ctx context.Context, req Request) (Reply, error) {
+	if !b.circuit.TryAcquirePermit() {
+		wait := b.circuit.RemainingDelay()
+		if wait <= 0 { // half open: another call is trying
+			wait = b.delay
 		}
-		reply, err := m.Generate(ctx, req)
-		switch {
-		case err != nil && ctx.Err() != nil && !Temporary(context.Cause(ctx)):
-			if b.circuit.IsHalfOpen() { // the caller gave up: nothing was learnt
-				b.circuit.Open()
-			}
-		case err != nil && Temporary(err) && !tooMany(err):
-			b.circuit.RecordFailure()
-		default:
-			b.circuit.RecordSuccess()
+		return Reply{}, &Error{Temporary: true, Unbilled: true, RetryAfter: wait,
+			Err: fmt.Errorf("%w: the provider has failed too often; the next try is in %s", ErrOpen, wait.Round(time.Second/10))}
+	}
+	reply, err := b.model.Generate(ctx, req)
+	switch {
+	case err != nil && ctx.Err() != nil && !Temporary(context.Cause(ctx)):
+		if b.circuit.IsHalfOpen() { // the caller gave up: nothing was learnt
+			b.circuit.Open()
 		}
-		return reply, err
-	})
+	case err != nil && Temporary(err) && !tooMany(err):
+		b.circuit.RecordFailure()
+	default:
+		b.circuit.RecordSuccess()
+	}
+	return reply, err
 }
 
 // Open reports whether calls are kept from the provider now.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/mars-rec/mars/message"
 )
 
 // LimitConfig says what a [Limiter] lets through. The zero value only adapts
@@ -101,16 +103,22 @@ func (l *Limiter) State() LimitState {
 
 // Wrap puts the limiter before a model. Models that share a limiter share its
 // rate.
-func (l *Limiter) Wrap(m Model) Model {
-	return Func(func(ctx context.Context, req Request) (Reply, error) {
-		s, err := l.acquire(ctx, req.estimate())
-		if err != nil {
-			return Reply{}, &Error{Unbilled: true, Err: err}
-		}
-		reply, err := m.Generate(ctx, req)
-		l.release(s, reply, err)
-		return reply, err
-	})
+func (l *Limiter) Wrap(m Model) Model { return &limited{l, m} }
+
+type limited struct {
+	limiter *Limiter
+	model   Model
+}
+
+// Generate implements [Model].
+func (l *limited) Generate(ctx context.Context, req Request) (Reply, error) {
+	s, err := l.limiter.acquire(ctx, req.estimate())
+	if err != nil {
+		return Reply{}, &Error{Unbilled: true, Err: err}
+	}
+	reply, err := l.model.Generate(ctx, req)
+	l.limiter.release(s, reply.Usage, err)
+	return reply, err
 }
 
 // acquire waits for the call's turn.
@@ -214,7 +222,7 @@ func (l *Limiter) wake() {
 }
 
 // release ends a call and learns from how it went.
-func (l *Limiter) release(s *start, reply Reply, err error) {
+func (l *Limiter) release(s *start, usage *message.Usage, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.wake()
@@ -236,8 +244,8 @@ func (l *Limiter) release(s *start, reply Reply, err error) {
 	}
 	known := s.tokens
 	switch {
-	case err == nil && reply.Usage != nil:
-		known = reply.Usage.InputTokens + reply.Usage.OutputTokens
+	case err == nil && usage != nil:
+		known = usage.InputTokens + usage.OutputTokens
 	case err != nil && Unbilled(err):
 		known = 0
 	}

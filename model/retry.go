@@ -67,35 +67,45 @@ func Retry(m Model, cfg RetryConfig) Model {
 	for _, m := range append([]Model{m}, cfg.Fallbacks...) {
 		chain = append(chain, Timeout(m, cfg.Timeout))
 	}
-	return Func(func(ctx context.Context, req Request) (Reply, error) {
-		left := chain
-		share := cfg.share(0, left)
-		for n, here := 1, 1; ; n, here = n+1, here+1 {
-			if n > 1 && req.OnChunk != nil {
-				req.OnChunk(Chunk{Reset: true})
-			}
-			reply, err := left[0].Generate(ctx, req)
-			if err == nil {
-				reply.Attempts = n
-				return reply, nil
-			}
-			move := len(left) > 1 && (here >= share || cfg.leaves(err))
-			if ctx.Err() != nil || errors.Is(err, ErrBudget) || n >= cfg.Attempts || (!move && !Temporary(err)) {
-				return Reply{Attempts: n}, after(n, err)
-			}
-			var wait time.Duration
-			if move {
-				left, here = left[1:], 0
-				share = cfg.share(n, left)
-			} else {
-				wait = cfg.wait(here, err)
-			}
-			cfg.OnRetry(err, wait)
-			if !sleep(ctx, wait) {
-				return Reply{Attempts: n}, after(n, fmt.Errorf("%w: %w", context.Cause(ctx), err))
-			}
+	return &retrying{cfg, chain}
+}
+
+// retrying is a model behind retries. Wrappers are types with a method, not a
+// [Func] each: a call waits below all of them, and its stack is half as deep.
+type retrying struct {
+	cfg   RetryConfig
+	chain []Model
+}
+
+// Generate implements [Model].
+func (r *retrying) Generate(ctx context.Context, req Request) (Reply, error) {
+	left := r.chain
+	share := r.cfg.share(0, left)
+	for n, here := 1, 1; ; n, here = n+1, here+1 {
+		if n > 1 && req.OnChunk != nil {
+			req.OnChunk(Chunk{Reset: true})
 		}
-	})
+		reply, err := left[0].Generate(ctx, req)
+		if err == nil {
+			reply.Attempts = n
+			return reply, nil
+		}
+		move := len(left) > 1 && (here >= share || r.cfg.leaves(err))
+		if ctx.Err() != nil || errors.Is(err, ErrBudget) || n >= r.cfg.Attempts || (!move && !Temporary(err)) {
+			return Reply{Attempts: n}, after(n, err)
+		}
+		var wait time.Duration
+		if move {
+			left, here = left[1:], 0
+			share = r.cfg.share(n, left)
+		} else {
+			wait = r.cfg.wait(here, err)
+		}
+		r.cfg.OnRetry(err, wait)
+		if !sleep(ctx, wait) {
+			return Reply{Attempts: n}, after(n, fmt.Errorf("%w: %w", context.Cause(ctx), err))
+		}
+	}
 }
 
 // share is how many calls the first of the models that are left may have, when

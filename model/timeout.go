@@ -14,14 +14,22 @@ func Timeout(m Model, limit time.Duration) Model {
 	if limit <= 0 {
 		return m
 	}
-	late := &Error{Temporary: true, Err: fmt.Errorf("no reply within %s", limit)}
-	return Func(func(ctx context.Context, req Request) (Reply, error) {
-		ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
-		defer cancel()
-		reply, err := m.Generate(ctx, req)
-		if ours := (*Error)(nil); err != nil && ctx.Err() != nil && errors.As(context.Cause(ctx), &ours) && ours == late {
-			return Reply{}, late
-		}
-		return reply, err
-	})
+	return &timed{m, limit, &Error{Temporary: true, Err: fmt.Errorf("no reply within %s", limit)}}
+}
+
+type timed struct {
+	model Model
+	limit time.Duration
+	late  *Error
+}
+
+// Generate implements [Model].
+func (t *timed) Generate(ctx context.Context, req Request) (Reply, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.limit, t.late)
+	defer cancel()
+	reply, err := t.model.Generate(ctx, req)
+	if ours := (*Error)(nil); err != nil && ctx.Err() != nil && errors.As(context.Cause(ctx), &ours) && ours == t.late {
+		return Reply{}, t.late
+	}
+	return reply, err
 }

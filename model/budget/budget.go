@@ -79,8 +79,7 @@ func (b *Budget) Wrap(name string, m model.Model) (model.Model, error) {
 	if !known && b.cfg.Cost > 0 {
 		return nil, fmt.Errorf("the price of %s is not known: a budget in money needs it", name)
 	}
-	w := &wrapped{b, name, m, price, known}
-	return model.Func(w.generate), nil
+	return &wrapped{b, name, m, price, known}, nil
 }
 
 type wrapped struct {
@@ -91,7 +90,8 @@ type wrapped struct {
 	known bool
 }
 
-func (w *wrapped) generate(ctx context.Context, req model.Request) (model.Reply, error) {
+// Generate implements [model.Model].
+func (w *wrapped) Generate(ctx context.Context, req model.Request) (model.Reply, error) {
 	most, err := w.most(req)
 	if err != nil {
 		return model.Reply{}, &model.Error{Unbilled: true, Err: err}
