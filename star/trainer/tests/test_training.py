@@ -117,7 +117,7 @@ def test_grpo_rolls_out_in_the_environment(trained, world, environment, tmp_path
         } <= m.keys()
     assert facts["rollouts"]["completions"] == 4
     card = (tmp_path / "README.md").read_text()
-    assert "## grpo" in card
+    assert "## grpo" in card and "## sft" in card, "what it began with is told too"
     from transformers import AutoModelForCausalLM
 
     assert AutoModelForCausalLM.from_pretrained(tmp_path).num_parameters() > 0
@@ -237,6 +237,19 @@ def test_what_goes_wrong_is_counted():
         told = watch.counters()
     assert told["rollout/collapsed"] == 1
     assert isinstance(watch.total, Counter) and watch.total["completions"] == 14
+
+
+def test_tools_are_told_in_the_order_of_the_rows(world):
+    from star_trainer import serve
+
+    tools = rows.read(world.directory / "brief-sft", "trl-sft").rows[0]["tools"]
+    told = json.loads(tools) if isinstance(tools, str) else tools
+    shuffled = [
+        {"function": {k: t["function"][k] for k in sorted(t["function"], reverse=True)}, "type": t["type"]}
+        for t in told
+    ]
+    assert json.dumps(serve._tools(shuffled)) == json.dumps(told)
+    assert serve._tools(None) is None and serve._tools([]) is None
 
 
 def test_it_answers_over_openais_api(trained):

@@ -120,6 +120,13 @@ class Player:
         }
 
 
+class _Trainer(GRPOTrainer):
+    """TRL's trainer, whose card of a checkpoint would take the place of ours."""
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """The card is ours, written at the end."""
+
+
 def reward(completions: list[Any], judged: list[float], **_: Any) -> list[float]:
     """The environment's reward of each conversation."""
     return judged
@@ -181,7 +188,7 @@ def _train(
     )  # fmt: skip
     # The task is named within the prompt: it is all that TRL hands to a rollout.
     data = [{"prompt": [*r["prompt"][:-1], {**r["prompt"][-1], "task": r["task_id"]}]} for r in export.rows]
-    trainer = GRPOTrainer(
+    trainer = _Trainer(
         model=model,
         args=args,
         train_dataset=Dataset.from_list(data),
@@ -222,7 +229,7 @@ def _train(
             "kl, last fifth": _mean(log[-math.ceil(len(log) / 5) :], "kl"),
         },
     }
-    record.card(job.out, "grpo", facts)
+    record.card(job.out, "grpo", facts, job.model)
     metrics.tell(
         "end", step=trainer.state.global_step, steps=trainer.state.max_steps, stopped=stop.asked, out=str(job.out)
     )

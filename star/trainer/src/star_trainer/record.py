@@ -81,15 +81,17 @@ class Stop(TrainerCallback):
             control.should_training_stop = True
 
 
-def card(directory: Path, stage: str, facts: dict[str, Any]) -> None:
+def card(directory: Path, stage: str, facts: dict[str, Any], origin: str | None = None) -> None:
     """Writes README.md of a checkpoint: what it was made from and with, and what came of it.
 
-    Of several processes the first writes. The facts are added to those of earlier stages, in training.json.
+    Of several processes the first writes. The facts are added to those of earlier stages, in training.json; those of
+    the checkpoint that it began with, the origin, come first.
     """
     if rank() > 0:
         return
     path = directory / "training.json"
-    stages = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    earlier, here = _stages(Path(origin) / "training.json" if origin else None), _stages(path)
+    stages = {f"earlier {name}" if name == stage else name: told for name, told in earlier.items()} | here
     stages[stage] = facts
     path.write_text(json.dumps(stages, indent=2, default=str) + "\n", encoding="utf-8")
     lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "tags: [mars, recommendation]"]
@@ -99,6 +101,10 @@ def card(directory: Path, stage: str, facts: dict[str, Any]) -> None:
         lines += ["", f"## {name}", "", "| | |", "|---|---|"]
         lines += [f"| {key} | `{value}` |" for key, value in _flat("", told)]
     (directory / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _stages(path: Path | None) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.is_file() else {}
 
 
 def _flat(prefix: str, value: Any) -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ class Server:
         if not isinstance(messages, list) or not messages:
             raise Refused("messages is missing")
         prompt = self._tokenizer.apply_chat_template(
-            messages, tools=request.get("tools") or None, tokenize=False, add_generation_prompt=True
+            messages, tools=_tools(request.get("tools")), tokenize=False, add_generation_prompt=True
         )
         ids = self._tokenizer(prompt, add_special_tokens=False)["input_ids"]
         room = self._model.config.max_position_embeddings - len(ids)
@@ -82,6 +82,18 @@ class Server:
                 "total_tokens": len(ids) + len(written),
             },
         }
+
+
+def _tools(told: Any) -> list[dict[str, Any]] | None:
+    """The tools with their keys in the order of the rows: the template writes them as they come."""
+    if not told:
+        return None
+    functions = [t["function"] for t in told]
+    known = ("name", "description", "parameters")
+    return [
+        {"type": "function", "function": {k: f[k] for k in known if k in f} | {k: f[k] for k in f if k not in known}}
+        for f in functions
+    ]
 
 
 def _stop(text: str, stops: Any) -> tuple[str, bool]:
@@ -130,7 +142,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             try:
                 request = json.loads(self.rfile.read(size))
                 answer = server.answer(request)
-            except (Refused, json.JSONDecodeError, TypeError) as e:
+            except (Refused, json.JSONDecodeError, TypeError, KeyError) as e:
                 self._fail(400, str(e))
                 return
             if request.get("stream"):

@@ -92,6 +92,9 @@ class Trainer(SFTTrainer):
         self._ranking = inputs.pop("ranking", None)
         return super().compute_loss(model, inputs, *args, **kwargs)
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """The card is ours, written at the end."""
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         ranked, n, other, m = self._sums.tolist()
         if "loss" in logs and n and m:
@@ -176,7 +179,7 @@ def run(job: Job) -> dict[str, Any]:
         "settings": settings | {"max_length": max_length},
         "results": {"steps": trainer.state.global_step, "loss": result.training_loss} | _last(trainer),
     }
-    record.card(job.out, "sft", facts)
+    record.card(job.out, "sft", facts, job.model)
     metrics.tell(
         "end", step=trainer.state.global_step, steps=trainer.state.max_steps, stopped=stop.asked, out=str(job.out)
     )

@@ -39,29 +39,30 @@ class Asked:
 class Noise(LogitsProcessor):
     """Makes the largest logit of each row a sample of its distribution."""
 
-    def __init__(self, asked: list[Asked]) -> None:
+    def __init__(self, asked: list[Asked], device: Any) -> None:
         self._asked = asked
         self._generators = [torch.Generator() for _ in asked]
         for a, g in zip(asked, self._generators, strict=True):
             g.manual_seed(a.seed) if a.seed is not None else g.seed()
+        warm = torch.tensor([a.temperature for a in asked], device=device)[:, None]
+        self._drawn, self._warm = warm > 0, warm.where(warm > 0, 1.0)
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        rows = scores.float() / self._warm
+        uniform = torch.empty(rows.shape)
         for i, (a, g) in enumerate(zip(self._asked, self._generators, strict=True)):
-            if a.temperature <= 0:
-                continue
-            row = scores[i].float() / a.temperature
+            uniform[i].uniform_(generator=g)
             if a.top_p < 1:
-                down, order = row.softmax(0).sort(descending=True)
-                row[order[down.cumsum(0) - down >= a.top_p]] = float("-inf")
-            uniform = torch.rand(row.shape, generator=g).clamp_(1e-20, 1 - 1e-7).to(row.device)
-            scores[i] = (row - (-uniform.log()).log()).to(scores.dtype)
-        return scores
+                down, order = rows[i].softmax(0).sort(descending=True)
+                rows[i, order[down.cumsum(0) - down >= a.top_p]] = float("-inf")
+        noise = -(-uniform.clamp_(1e-20, 1 - 1e-7).log()).log()
+        return torch.where(self._drawn, rows + noise.to(rows.device), scores.float())
 
 
 class Together:
     """Samples turns of one model in batches of what waits."""
 
-    def __init__(self, model: Any, tokenizer: Any, distinct: sample.DistinctLabels | None, most: int = 64) -> None:
+    def __init__(self, model: Any, tokenizer: Any, distinct: sample.DistinctLabels | None, most: int = 96) -> None:
         self._model, self._tokenizer, self._distinct, self._most = model, tokenizer, distinct, most
         self._waiting: queue.Queue[Asked] = queue.Queue()
         threading.Thread(target=self._work, daemon=True).start()
@@ -90,7 +91,7 @@ class Together:
     def _sample(self, batch: list[Asked]) -> None:
         processors = [self._distinct] if self._distinct else []
         if any(a.temperature > 0 for a in batch):
-            processors.append(Noise(batch))
+            processors.append(Noise(batch, self._model.device))
         written = sample.turns(
             self._model, self._tokenizer, [a.prompt for a in batch], [a.room for a in batch],
             sample.generation(self._tokenizer, 0), processors,
