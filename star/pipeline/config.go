@@ -28,9 +28,13 @@ type Settings struct {
 	Team    string `yaml:"team"`    // YAML file; "lean": the team for a student from nothing; "full"
 	Prompts string `yaml:"prompts"` // folder
 
-	Tasks   Tasks   `yaml:"tasks"`
-	Fit     *bool   `yaml:"fit"` // builtin weighs its evidence by a fit on what was before the tasks
-	Teacher Teacher `yaml:"teacher"`
+	Tasks Tasks `yaml:"tasks"`
+	Fit   *bool `yaml:"fit"` // builtin weighs its evidence by a fit on what was before the tasks
+	// Signals are those that are fitted, as standard scores alone; nil: all, in
+	// all forms, or those of the lean team's rankings. What no ranking shows, a
+	// student who reads rankings cannot learn.
+	Signals []string `yaml:"signals"`
+	Teacher Teacher  `yaml:"teacher"`
 	// Filters are "gold-first", the paper's; "none": all that is well formed; or
 	// a policy of mars select.
 	Filters string `yaml:"filters"`
@@ -50,8 +54,9 @@ type Tasks struct {
 	Scenario  string `yaml:"scenario"`
 	Negatives string `yaml:"negatives"`
 	PerUser   int    `yaml:"per_user"`
-	Limit     int    `yaml:"limit"`      // users, for each of the two; 0: all
-	TestLimit int    `yaml:"test_limit"` // users of the test, if other than Limit
+	TestUser  int    `yaml:"test_per_user"` // of the test, if other than PerUser
+	Limit     int    `yaml:"limit"`         // users, for each of the two; 0: all
+	TestLimit int    `yaml:"test_limit"`    // users of the test, if other than Limit
 	TrainFrom string `yaml:"train_from"`
 	TestFrom  string `yaml:"test_from"`
 	// Apart leaves users who go on at TestFrom out of the tasks to train on: the
@@ -209,6 +214,9 @@ func (s *Settings) fill() {
 	if t.FromScratch == "" && t.Model == "" && !s.Train.Off {
 		t.FromScratch = "2m"
 	}
+	if s.Tasks.TestUser == 0 {
+		s.Tasks.TestUser = s.Tasks.PerUser
+	}
 	if s.Tasks.TestLimit == 0 {
 		s.Tasks.TestLimit = s.Tasks.Limit
 	}
@@ -224,6 +232,9 @@ func (s *Settings) fill() {
 	set(&t.Template, "qwen3-instruct-2507-training", "", small)
 	set(&t.Preset, "scratch", "paper", small)
 	set(&s.Team, "lean", "full", small)
+	if s.Team == "lean" && s.Signals == nil {
+		s.Signals = leanSignals()
+	}
 }
 
 // check refuses what makes no sense.
@@ -242,7 +253,7 @@ func (s Settings) check() error {
 		return fmt.Errorf("train: detail is %q: want full or brief", t.Detail)
 	case s.Teacher.Samples < 1 || s.Teacher.Concurrency < 1 || s.Serve.Told.Concurrency < 1:
 		return errors.New("samples and concurrency are 1 or more")
-	case s.Tasks.PerUser < 1 || s.Tasks.Limit < 0 || s.Tasks.TestLimit < 0 || s.Audit.Told.Derive < 0:
+	case s.Tasks.PerUser < 1 || s.Tasks.TestUser < 1 || s.Tasks.Limit < 0 || s.Tasks.TestLimit < 0 || s.Audit.Told.Derive < 0:
 		return errors.New("per_user is 1 or more, and limit and derive are not negative")
 	case s.SFT.Minutes < 0 || s.GRPO.Told.Minutes < 0 || s.SFT.LoRA < 0 || s.GRPO.Told.LoRA < 0:
 		return errors.New("minutes and lora are not negative")

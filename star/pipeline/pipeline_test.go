@@ -333,3 +333,29 @@ func TestTheExampleTellsTheDefaults(t *testing.T) {
 		}
 	}
 }
+
+// TestAblations: each configuration differs from the base in one thing, and in
+// no task.
+func TestAblations(t *testing.T) {
+	folder := filepath.Join("..", "..", "examples", "pipeline", "ablations")
+	base, err := os.ReadFile(filepath.Join(folder, "base.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := lines(t, string(base), "")
+	for name, changed := range map[string]string{
+		"gold-first": "select", "rule-teacher": "fit", "sft-only": "grpo", "5m": "sft",
+	} {
+		text, err := os.ReadFile(filepath.Join(folder, name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := lines(t, string(text), "")
+		if got["tasks"] != want["tasks"] {
+			t.Errorf("%s: other tasks: %s", name, got["tasks"])
+		}
+		if got[changed] == want[changed] {
+			t.Errorf("%s: %s is that of the base: %s", name, changed, got[changed])
+		}
+	}
+}

@@ -84,9 +84,10 @@ func (s Settings) Stages(without string) []Stage {
 // LeanTeam is the file, in the pipeline's folder, of the team called lean.
 const LeanTeam = "lean.yaml"
 
-// leanSignals are the signals of the rankings that the lean team asks for. What
-// no ranking shows, a student who reads rankings cannot learn.
-const leanSignals = "item_cf,item_cf_recent,item_cf_last,user_cf,popularity,popularity_recent"
+// leanSignals are those of the rankings that the lean team asks for.
+func leanSignals() []string {
+	return []string{"item_cf", "item_cf_recent", "item_cf_last", "user_cf", "popularity", "popularity_recent"}
+}
 
 // home is a file that the configuration names.
 func home(path string) string {
@@ -116,16 +117,16 @@ func (p plan) fits() Stage {
 		return off(FitStage, "fit is false")
 	}
 	args := []string{"fit", "--data", p.data, "--before", p.Tasks.TrainFrom, "--seed", p.seed(), "--out", weights}
-	if p.Team == "lean" {
-		args = append(args, "--signals", leanSignals, "--forms", "standard")
+	if len(p.Signals) > 0 {
+		args = append(args, "--signals", strings.Join(p.Signals, ","), "--forms", "standard")
 	}
 	return Stage{Name: FitStage, Inputs: []string{p.sealed}, Outputs: []string{"weights.json"}, Commands: []Command{{Args: args}}}
 }
 
 func (p plan) makes() Stage {
-	set := func(limit int, out, gold string, when ...string) Command {
+	set := func(limit, perUser int, out, gold string, when ...string) Command {
 		args := append([]string{"tasks", "--data", p.data}, when...)
-		args = append(args, "--scenario", p.Tasks.Scenario, "--negatives", p.Tasks.Negatives, "--per-user", strconv.Itoa(p.Tasks.PerUser), "--seed", p.seed())
+		args = append(args, "--scenario", p.Tasks.Scenario, "--negatives", p.Tasks.Negatives, "--per-user", strconv.Itoa(perUser), "--seed", p.seed())
 		if limit > 0 {
 			args = append(args, "--limit", strconv.Itoa(limit))
 		}
@@ -137,8 +138,8 @@ func (p plan) makes() Stage {
 	}
 	return Stage{Name: TaskMake, Inputs: []string{p.sealed},
 		Commands: []Command{
-			set(p.Tasks.Limit, trainSet, trainGold, before...),
-			set(p.Tasks.TestLimit, testSet, testGold, "--after", p.Tasks.TestFrom),
+			set(p.Tasks.Limit, p.Tasks.PerUser, trainSet, trainGold, before...),
+			set(p.Tasks.TestLimit, p.Tasks.TestUser, testSet, testGold, "--after", p.Tasks.TestFrom),
 		},
 		Outputs: []string{"train.jsonl", "train-gold.jsonl", "test.jsonl", "test-gold.jsonl"}}
 }
