@@ -79,6 +79,7 @@ var rooms = map[string]room{
 
 	"trajectories":           {may: []string{"message.", "message/rawjson", "message/phase", "model.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/store":     {may: []string{"internal/inorder", "message.", "message/rawjson", "trajectories.", "tools.", "tasks."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
+	"trajectories/overview":  {may: []string{"message.", "model.", "model/genai", "tools.", "trajectories.", "trajectories/store"}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/traces":    {may: []string{"message.", "model.", "model/genai", "tools.", "trajectories."}, never: []string{"agents", "orchestrator", "tasks/gold"}},
 	"trajectories/reward":    {may: []string{"message.", "message/phase", "model.", "trajectories.", "tasks.", "tasks/gold", "eval/metric"}, never: []string{"agents", "orchestrator"}},
 	"trajectories/tokenizer": {},

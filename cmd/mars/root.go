@@ -34,7 +34,7 @@ trains a small student.`),
 	}{
 		{"start", "Start here:", []*cobra.Command{demoCommand(a)}},
 		{"data", "Data:", []*cobra.Command{importCommand(a), tasksCommand(a), fitCommand(a), graphCommand(a), toolCommand(a)}},
-		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), workerCommand(a), teamCommand(a), llmCommand(a)}},
+		{"teacher", "Teacher:", []*cobra.Command{synthCommand(a), workerCommand(a), topCommand(a), teamCommand(a), llmCommand(a)}},
 		{"runs", "Runs:", []*cobra.Command{inspectCommand(a), traceCommand(a), replayCommand(a), forkCommand(a), diffCommand(a), sqlCommand(a), unpackCommand(a), verifyCommand(a), backupCommand(a)}},
 		{"training", "Training:", []*cobra.Command{scoreCommand(a), selectCommand(a), exportCommand(a), envCommand(a), mcpCommand(a), trainCommand(a), pipelineCommand(a)}},
 		{"student", "Student:", []*cobra.Command{serveCommand(a)}},
