@@ -47,12 +47,12 @@ func openData(dir string) (*datasets.Dataset, error) {
 // another one, or what was known at their moment has changed since. Tasks
 // without a recipe beside them are made by hand: nobody knows of what.
 func fits(ctx context.Context, d *datasets.Dataset, path string, list ...tasks.Task) error {
-	made := ""
-	if recipe, err := gold.ReadRecipe(path); err == nil {
-		made = recipe.Data
+	recipe, err := gold.ReadRecipe(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return hinted(err, "mars tasks makes both anew; without the recipe nobody knows of what data the tasks were made")
 	}
 	for _, t := range list {
-		if err := d.CheckTask(ctx, t, made); err != nil {
+		if err := d.CheckTask(ctx, t, recipe.Data); err != nil {
 			return hinted(usagef("%s: %w", path, err), "mars tasks --data %s makes tasks of this data set", d.Dir())
 		}
 	}

@@ -2,6 +2,8 @@ package budget
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,10 +20,15 @@ import (
 // Journal keeps an account in a file, so that a budget holds over restarts: a
 // header, the sums so far, and since then a line before each call and one after.
 //
-//	{"spend":1,"currency":"USD"}
-//	{"sum":{"role":"ranker","model":"openai:m","calls":7, ...}}
-//	{"call":1,"role":"ranker","model":"openai:m","tokens":9000,"most":0.04}
-//	{"done":1,"role":"ranker","model":"openai:m","charge":{...}}
+//	{"spend":2,"currency":"USD","rows":1, ...}
+//	{"sum":{"role":"ranker","model":"openai:m","calls":7, ...}, ...}
+//	{"call":1,"role":"ranker","model":"openai:m","tokens":9000,"most":0.04, ...}
+//	{"done":1,"role":"ranker","model":"openai:m","charge":{...}, ...}
+//
+// Each line ends with "check", the hash of it and of all lines before, so that a
+// change anywhere is an error. A journal that was closed has sums alone and says
+// so, with their number, in its header: then a missing line is an error too. One
+// that was not closed may lack its last lines, and nobody can tell from it alone.
 //
 // A call without its second line (the program was killed) counts with the most
 // that it can have cost. Lines are handed to the system at once and reach the
@@ -35,15 +42,22 @@ type Journal struct {
 	file     *os.File
 	open     account // as it was when the file was opened
 	currency string
-	err      error // the first failure to write; nothing is written after it
+	check    string // of the last line
+	err      error  // the first failure to write; nothing is written after it
 }
 
-const journalVersion = 1
+// Versions of the file; the first has no checks.
+const (
+	journalUnchecked = 1
+	journalVersion   = 2
+)
 
 // entry is a line of the file.
 type entry struct {
 	Spend    int     `json:"spend,omitempty"`
 	Currency string  `json:"currency,omitempty"`
+	Rows     int     `json:"rows,omitempty"`   // sums that follow the header
+	Closed   bool    `json:"closed,omitempty"` // and nothing else does
 	Sum      *Row    `json:"sum,omitempty"`
 	Call     int64   `json:"call,omitempty"`
 	Done     int64   `json:"done,omitempty"`
@@ -53,6 +67,27 @@ type entry struct {
 	Most     Amount  `json:"most,omitempty"`
 	Priced   bool    `json:"priced,omitempty"`
 	Charge   *Charge `json:"charge,omitempty"`
+	Check    string  `json:"check,omitempty"`
+}
+
+// line returns the entry as a line of the file that follows one with that check,
+// and its own.
+func (e entry) line(after string) (line []byte, check string, err error) {
+	e.Check = ""
+	if line, err = message.Marshal(e); err != nil {
+		return nil, "", err
+	}
+	line, check = checked(line, after)
+	return line, check, nil
+}
+
+// checked puts the hash of an entry's text, and of all before it, into the text.
+func checked(text []byte, after string) (line []byte, check string) {
+	line = make([]byte, 0, len(text)+48)
+	h := sha256.Sum256(append(append(line, after...), text...))
+	check = hex.EncodeToString(h[:16])
+	line = append(append(append(line, text[:len(text)-1]...), `,"check":"`...), check...)
+	return append(line, "\"}\n"...), check
 }
 
 // OpenJournal opens the file, or makes it. Prices says in which currency it
@@ -74,7 +109,7 @@ func OpenJournal(path string, prices Prices) (*Journal, error) {
 		j.currency = prices.Currency
 	}
 	j.open = j.open.priced(prices)
-	if err := atomicfile.Write(path, j.write); err != nil {
+	if err := j.replace(false); err != nil {
 		return nil, fmt.Errorf("spend journal: %w", err)
 	}
 	if j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
@@ -83,12 +118,13 @@ func OpenJournal(path string, prices Prices) (*Journal, error) {
 	return j, nil
 }
 
-// read takes in a file. Its last line may be cut: then what it was to announce
-// did not happen, or is counted with the most it can have cost.
+// read takes in a file. Its last line may be cut, unless it was closed: then what
+// it was to announce did not happen, or is counted with the most it can have cost.
 func (j *Journal) read(b []byte) error {
 	whole := b[:bytes.LastIndexByte(b, '\n')+1]
 	calls := map[int64]entry{}
-	n := 0
+	var header entry
+	n, sums, check := 0, 0, ""
 	for l := range bytes.Lines(whole) {
 		n++
 		var e entry
@@ -97,14 +133,25 @@ func (j *Journal) read(b []byte) error {
 		if err := dec.Decode(&e); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
+		if n == 1 {
+			header = e
+		}
+		if header.Spend != journalUnchecked {
+			again, next, err := e.line(check)
+			if err != nil || !bytes.Equal(again, l) {
+				return fmt.Errorf("line %d is not what was written", n)
+			}
+			check = next
+		}
 		_, unknown := calls[e.Call]
 		called, ok := calls[e.Done]
 		switch {
-		case (n == 1) != (e.Spend != 0), n == 1 && e.Spend != journalVersion:
+		case (n == 1) != (e.Spend != 0), n == 1 && e.Spend != journalVersion && e.Spend != journalUnchecked:
 			return fmt.Errorf("line %d: not a journal of version %d", n, journalVersion)
 		case n == 1:
 			j.currency = e.Currency
 		case e.Sum != nil:
+			sums++
 			j.open.add(line{e.Sum.Caller, e.Sum.Model}, e.Sum.Charge)
 		case e.Call > 0 && !unknown:
 			calls[e.Call] = e
@@ -115,28 +162,41 @@ func (j *Journal) read(b []byte) error {
 			return fmt.Errorf("line %d: %s", n, bytes.TrimSpace(l))
 		}
 	}
+	switch {
+	case n == 0:
+		return errors.New("it has no header")
+	case header.Spend == journalVersion && (sums != header.Rows || header.Closed && (n != sums+1 || len(whole) < len(b))):
+		return fmt.Errorf("it ends after line %d, and is not whole", n)
+	}
 	for _, e := range calls {
 		j.open.add(line{e.Role, e.Model}, Charge{Calls: 1, Unknown: 1, UnknownTokens: e.Tokens, Cost: e.Most, Priced: e.Priced})
 	}
 	return nil
 }
 
-// write writes the sums.
-func (j *Journal) write(w io.Writer) error {
-	lines := []entry{{Spend: journalVersion, Currency: j.currency}}
-	for _, row := range j.open.statement(Config{}).By {
+// replace puts the sums in the place of the file.
+func (j *Journal) replace(closed bool) error {
+	rows := j.open.statement(Config{}).By
+	lines := []entry{{Spend: journalVersion, Currency: j.currency, Rows: len(rows), Closed: closed}}
+	for _, row := range rows {
 		lines = append(lines, entry{Sum: &row})
 	}
-	for _, e := range lines {
-		b, err := message.Marshal(e)
-		if err != nil {
-			return err
+	check := ""
+	err := atomicfile.Write(j.path, func(w io.Writer) error {
+		for _, e := range lines {
+			b, next, err := e.line(check)
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+			check = next
 		}
-		if _, err := w.Write(append(b, '\n')); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
+	j.check = check
+	return err
 }
 
 func (j *Journal) reserve(call int64, model, caller string, most hold, priced bool) error {
@@ -154,10 +214,11 @@ func (j *Journal) append(e entry) error {
 		return j.err
 	}
 	var err error
-	if !message.Write(func(w *rawjson.Writer) {
-		e.write(w)
-		w.Text("\n")
-	}, func(text []byte) { _, err = j.file.Write(text) }) {
+	if !message.Write(e.write, func(text []byte) {
+		var line []byte
+		line, j.check = checked(text, j.check)
+		_, err = j.file.Write(line)
+	}) {
 		err = errors.New("a charge that has no JSON")
 	}
 	if err != nil {
@@ -208,14 +269,34 @@ func (e entry) write(w *rawjson.Writer) {
 	w.Text("}")
 }
 
-// Close waits for the disk and closes the file. It returns the first failure
-// there was.
+// Close puts the sums in the place of the lines, waits for the disk and closes the
+// file. It returns the first failure there was.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	err := errors.Join(j.err, j.file.Sync(), j.file.Close())
+	err := errors.Join(j.err, j.file.Close())
+	if err == nil {
+		err = j.sumUp()
+	}
 	j.err = errors.Join(err, fmt.Errorf("spend journal %s: %w", j.path, fs.ErrClosed))
 	return err
+}
+
+// sumUp ends the file, whose calls in flight count with the most that they can
+// have cost.
+func (j *Journal) sumUp() error {
+	b, err := os.ReadFile(j.path)
+	if err == nil {
+		j.open = account{}
+		err = j.read(b)
+	}
+	if err == nil {
+		err = j.replace(true)
+	}
+	if err != nil {
+		return fmt.Errorf("spend journal %s: %w", j.path, err)
+	}
+	return nil
 }
 
 // ReadJournal tells what the account in a file stands at, without changing it.

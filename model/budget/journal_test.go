@@ -113,7 +113,8 @@ func TestJournalRefuses(t *testing.T) {
 		want   string
 	}{
 		"another currency": {`{"spend":1,"currency":"EUR"}` + "\n", dollars, "is in EUR, the prices are in USD"},
-		"another version":  {`{"spend":2}` + "\n", dollars, "version 1"},
+		"another version":  {`{"spend":3}` + "\n", dollars, "line 1"},
+		"an empty file":    {"", dollars, "no header"},
 		"another file":     {"hello\n", dollars, "line 1"},
 		"a changed line":   {`{"spend":1}` + "\n" + `{"done":1,"role":"a","model":"m"}` + "\n", dollars, "line 2"},
 		"an unknown key":   {`{"spend":1}` + "\n" + `{"done":1,"colour":2}` + "\n", dollars, "line 2"},

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/mars-rec/mars/internal/selfsum"
 	"github.com/mars-rec/mars/tasks/datasets/formats"
 )
 
@@ -57,6 +58,10 @@ type Manifest struct {
 
 	Delta   *Delta     `json:"delta,omitempty"`   // what was appended since the last Compact; nil: nothing
 	Appends []Appended `json:"appends,omitempty"` // all that was ever appended, in order
+
+	// Sum is the file's own, see package selfsum; "" in memory, and in the files of
+	// earlier programs.
+	Sum string `json:"sum"`
 }
 
 // Delta is the two files of what is not in the others yet.
@@ -134,7 +139,7 @@ func (m Manifest) encode() ([]byte, error) {
 	if err := enc.Encode(m); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
-	return b.Bytes(), nil
+	return selfsum.Fill(b.Bytes()), nil
 }
 
 // maxManifest bounds the file that is read.
@@ -191,6 +196,10 @@ func decodeManifest(dir string, b []byte) (Manifest, error) {
 	if err := dec.Decode(&m); err != nil {
 		return Manifest{}, damaged(dir, "%s is not readable: %v", manifestFile, err)
 	}
+	if err := selfsum.Check(b); m.Sum != "" && err != nil {
+		return Manifest{}, damaged(dir, "%s: %v", manifestFile, err)
+	}
+	m.Sum = ""
 	return m, nil
 }
 

@@ -1,15 +1,18 @@
 package gold
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/mars-rec/mars/internal/atomicfile"
+	"github.com/mars-rec/mars/internal/selfsum"
 	"github.com/mars-rec/mars/tasks"
 )
 
@@ -25,6 +28,7 @@ type Recipe struct {
 	Counts   Counts   `json:"counts"`
 	Tasks    Digest   `json:"tasks"`
 	Gold     Digest   `json:"gold"`
+	Sum      string   `json:"sum"` // the file's own, see package selfsum; "" in memory, and in the files of earlier programs
 }
 
 // Digest identifies a written file.
@@ -40,10 +44,38 @@ func ReadRecipe(tasksPath string) (Recipe, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &r)
 	}
+	if err == nil && r.Sum != "" {
+		err = selfsum.Check(b)
+	}
 	if err != nil {
 		return Recipe{}, fmt.Errorf("recipe of %s: %w", tasksPath, err)
 	}
+	r.Sum = ""
 	return r, nil
+}
+
+// Verify compares a task file, and the gold file beside it, with their recipe. It
+// returns what is not as it was made, in one line each; an error says that there
+// is no recipe, or that it is not what was written. A gold file that is elsewhere
+// is not looked at.
+func (r Recipe) Verify(tasksPath string) (wrong []string, files int, err error) {
+	for _, f := range []struct {
+		path string
+		Digest
+	}{{tasksPath, r.Tasks}, {filepath.Join(filepath.Dir(tasksPath), r.Gold.File), r.Gold}} {
+		b, err := os.ReadFile(f.path)
+		if errors.Is(err, fs.ErrNotExist) && f.path != tasksPath {
+			continue
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		files++
+		if got := fmt.Sprintf("%x", sha256.Sum256(b)); got != f.SHA256 {
+			wrong = append(wrong, fmt.Sprintf("%s is not what was made: its SHA-256 is %s, that of its recipe %s", filepath.Base(f.path), got, f.SHA256))
+		}
+	}
+	return wrong, files, nil
 }
 
 // recipePath returns where the recipe of a task file lies: beside it.
@@ -88,10 +120,15 @@ func (s *Set) Save(tasksPath, goldPath string, recipe Recipe) (Recipe, error) {
 		return recipe, err
 	}
 	_, err = stage(recipePath(tasksPath), func(w io.Writer) error {
-		enc := json.NewEncoder(w)
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
-		return enc.Encode(recipe)
+		if err := enc.Encode(recipe); err != nil {
+			return err
+		}
+		_, err := w.Write(selfsum.Fill(b.Bytes()))
+		return err
 	})
 	if err != nil {
 		return recipe, err

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 	"slices"
 
 	"github.com/mars-rec/mars/internal/atomicfile"
+	"github.com/mars-rec/mars/internal/selfsum"
 	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/filter"
 	"github.com/mars-rec/mars/trajectories/mask"
@@ -50,6 +52,7 @@ type Manifest struct {
 	// serve the student with the same.
 	Template mask.Template `json:"template"`
 	Tokens   *Tokens       `json:"tokens,omitempty"` // where a tokenizer counted them
+	Sum      string        `json:"sum"`              // the file's own, see package selfsum; "" in memory
 }
 
 // Judge names a reward, as scores are kept under it.
@@ -144,10 +147,15 @@ func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, sou
 		return m, err
 	}
 	_, err = replace(filepath.Join(dir, ManifestFile), func(w io.Writer) error {
-		enc := json.NewEncoder(w)
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
-		return enc.Encode(m)
+		if err := enc.Encode(m); err != nil {
+			return err
+		}
+		_, err := w.Write(selfsum.Fill(b.Bytes()))
+		return err
 	})
 	return m, err
 }

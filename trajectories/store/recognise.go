@@ -26,7 +26,7 @@ func recognise(path string) error {
 	}
 	defer f.Close()
 	const magic = "SQLite format 3\x00"
-	header := make([]byte, 100)
+	header := make([]byte, 108)
 	n, err := io.ReadFull(f, header)
 	switch {
 	case n == 0 && errors.Is(err, io.EOF):
@@ -35,10 +35,14 @@ func recognise(path string) error {
 		return err
 	case !strings.HasPrefix(string(header[:n]), magic[:min(n, len(magic))]):
 		return errors.New("this is not a run store: it is no SQLite database")
-	case n < len(header):
+	case n < 100:
 		return fmt.Errorf("%w: the file ends after %d bytes", ErrDamaged, n)
 	}
-	if binary.BigEndian.Uint32(header[68:]) != applicationID {
+	id, tables, pages := binary.BigEndian.Uint32(header[68:]), binary.BigEndian.Uint16(header[103:]), binary.BigEndian.Uint32(header[28:])
+	if id == 0 && pages == 1 && tables == 0 {
+		return nil // killed after the first page was written, and before the tables were made
+	}
+	if id != applicationID {
 		return errors.New("this is not a run store: it is another kind of SQLite database")
 	}
 	return nil

@@ -60,3 +60,28 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
+
+// TestKilledWhileItWasMade: SQLite writes its first page before the tables are
+// made. What a process leaves that dies between the two becomes a store.
+func TestKilledWhileItWasMade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`PRAGMA journal_mode = WAL`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(path); err != nil || len(b) == 0 {
+		t.Fatalf("the first page is not there: %d bytes, %v", len(b), err)
+	}
+	s := create(t, path)
+	do(t, s, "t1")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, path)
+}
