@@ -92,11 +92,18 @@ const hangs = 4 * time.Minute
 // ends the test.
 func start(t testing.TB, env []string, name string, args ...string) *child {
 	t.Helper()
+	return startIn(t, "", env, name, args...)
+}
+
+// startIn is start in another folder.
+func startIn(t testing.TB, dir string, env []string, name string, args ...string) *child {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), hangs)
 	c := &child{Cmd: exec.CommandContext(ctx, "./"+name, args...), name: name, ended: make(chan struct{})}
 	if len(args) > 0 {
 		c.name += " " + args[0]
 	}
+	c.Dir = dir
 	c.Env = append(os.Environ(), env...)
 	c.Stdout, c.Stderr = &c.out, &c.said
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGQUIT) }

@@ -14,28 +14,45 @@ import (
 func verifyCommand(a *app) *cobra.Command {
 	var accept bool
 	c := &cobra.Command{
-		Use:   "verify RUN.DB",
-		Short: "Check that a run store is as it was written, and whole",
+		Use:   "verify PATH",
+		Short: "Check that a run store, or what else mars wrote, is as it was written, and whole",
 		Long: strings.TrimSpace(`
 Check every message, run, score and commit of a run store against its hashes, and
 the store against RUN.DB.mark, which names the last commit that was acknowledged.
 So a lost write-ahead log is found, a database that was copied without it, and a
 flipped bit in any message. Nothing is changed. Exit code 3: something is wrong.
 
+Beside a run store its account RUN.DB.spend is checked, against its own hashes and
+against what the store's replies took. A data set, an export, tasks with the recipe
+beside them, and a cache of replies are checked against the hashes that they carry.
+
 With --accept, a store that has lost acknowledged commits, and is sound
 otherwise, may be written to again: the runs that are missing are then simply not
 done, and mars synth does them.`),
 		Example: `  mars verify run.db
   mars verify run.db --json
+  mars verify data
+  mars verify tasks.jsonl
+  mars verify sft
   mars verify run.db --accept`,
-		Args: exactly("RUN.DB"),
+		Args: exactly("PATH"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if accept {
 				return a.accept(c, args[0])
 			}
+			if files, err := verifyFiles(c.Context(), args[0]); err != nil {
+				return err
+			} else if files != nil {
+				return a.printFiles(args[0], files)
+			}
 			report, err := store.Verify(c.Context(), args[0])
 			if err != nil {
 				return storeError(err)
+			}
+			if len(report.Findings) == 0 {
+				if report.Findings, err = verifyAccount(c.Context(), args[0]); err != nil {
+					return err
+				}
 			}
 			if err := a.print(report, func(w io.Writer) { writeReport(w, args[0], report) }); err != nil {
 				return err
