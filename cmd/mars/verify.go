@@ -50,9 +50,11 @@ done, and mars synth does them.`),
 				return storeError(err)
 			}
 			if len(report.Findings) == 0 {
-				if report.Findings, err = verifyAccount(c.Context(), args[0]); err != nil {
+				account, err := verifyAccount(c.Context(), args[0])
+				if err != nil {
 					return err
 				}
+				report.Findings = append(report.Findings, account...)
 			}
 			if err := a.print(report, func(w io.Writer) { writeReport(w, args[0], report) }); err != nil {
 				return err

@@ -42,7 +42,10 @@ func TestSave(t *testing.T) {
 		t.Fatal(err)
 	}
 	var read Recipe
-	if err := json.Unmarshal(text, &read); err != nil || !reflect.DeepEqual(read, recipe) {
+	if err := json.Unmarshal(text, &read); err != nil || len(read.Sum) != 64 {
+		t.Errorf("recipe %s: %v", text, err)
+	}
+	if read, err = ReadRecipe(tasksPath); err != nil || !reflect.DeepEqual(read, recipe) {
 		t.Errorf("recipe %s: %v", text, err)
 	}
 	body, err := os.ReadFile(tasksPath)
