@@ -23,14 +23,41 @@ func (v View) Lines(ctx context.Context) ([]string, error) {
 	}
 	lines := make([]string, len(v.task.Candidates))
 	for i, id := range v.task.Candidates {
-		item, err := v.Item(ctx, id)
+		line, err := v.Line(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		lines[i] = Label(i) + " | " + item.Line()
+		lines[i] = Label(i) + " | " + line
 	}
 	v.shown.lines = lines
 	return slices.Clone(lines), nil
+}
+
+// Line names an item in one line, as [Item.Line] does, its texts made inert.
+func (v View) Line(ctx context.Context, id string) (string, error) {
+	keeper, _ := v.catalog.(LineKeeper)
+	if keeper != nil {
+		if line, ok := keeper.KeptLine(id); ok {
+			return line, nil
+		}
+	}
+	item, err := v.Item(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	line := item.Line()
+	if keeper != nil {
+		keeper.KeepLine(id, line)
+	}
+	return line, nil
+}
+
+// LineKeeper is an ability of a [Catalog] whose items do not change while it is
+// open: it keeps the lines that views made of them, so that one is made once and
+// not again for every task. It may forget any.
+type LineKeeper interface {
+	KeptLine(id string) (line string, ok bool)
+	KeepLine(id, line string)
 }
 
 // shown keeps the lines of a view: every member of a team asks for them.

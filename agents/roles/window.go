@@ -101,13 +101,17 @@ func up(n, by int) int { return (n + by - 1) / by }
 func writeEvents(ctx context.Context, w *strings.Builder, view tasks.View, events []graph.Event) error {
 	cut := view.Cut()
 	for _, e := range events {
-		item, err := view.Item(ctx, cut.ItemID(e.Item))
+		line, err := view.Line(ctx, cut.ItemID(e.Item))
 		if err != nil {
 			return err
 		}
-		w.WriteString("- " + e.Time.UTC().Format(time.DateOnly) + " " + item.Line())
+		w.WriteString("- ")
+		w.Write(e.Time.UTC().AppendFormat(make([]byte, 0, len(time.DateOnly)), time.DateOnly))
+		w.WriteByte(' ')
+		w.WriteString(line)
 		if e.Rating > 0 {
-			w.WriteString(" | " + strconv.FormatFloat(float64(e.Rating), 'g', -1, 32))
+			w.WriteString(" | ")
+			w.Write(strconv.AppendFloat(make([]byte, 0, 8), float64(e.Rating), 'g', -1, 32))
 		}
 		w.WriteByte('\n')
 	}

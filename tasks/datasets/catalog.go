@@ -22,7 +22,8 @@ const maxReviews = 1000
 type catalog struct {
 	db    *sql.DB
 	late  bool // there is what was appended
-	items memo
+	items memo[tasks.Item]
+	lines memo[string] // of items, made inert
 
 	item, user, numbered   *sql.Stmt // numbered: the id of the item with a number in the words
 	ofUser, ofItem, ofBoth *sql.Stmt
@@ -70,9 +71,15 @@ func (c *catalog) Item(ctx context.Context, id string) (tasks.Item, bool, error)
 	if err := errors.Join(json.Unmarshal([]byte(categories), &item.Categories), json.Unmarshal([]byte(creators), &item.Creators)); err != nil {
 		return tasks.Item{}, false, fmt.Errorf("catalog: item %s: %w", id, err)
 	}
-	c.items.put(item)
+	c.items.put(id, item, weight(item))
 	return item, true, nil
 }
+
+// KeptLine implements [tasks.LineKeeper].
+func (c *catalog) KeptLine(id string) (string, bool) { return c.lines.get(id) }
+
+// KeepLine implements [tasks.LineKeeper].
+func (c *catalog) KeepLine(id, line string) { c.lines.put(id, line, 64+len(id)+len(line)) }
 
 // User implements [tasks.Catalog].
 func (c *catalog) User(ctx context.Context, id string) (tasks.User, bool, error) {

@@ -206,10 +206,11 @@ func TestCatalogServesMany(t *testing.T) {
 
 // TestMemoIsBounded forgets what is oldest, never what was just put.
 func TestMemoIsBounded(t *testing.T) {
-	var m memo
+	var m memo[tasks.Item]
 	text := strings.Repeat("x", memoBytes/10)
 	for k := range 100 {
-		m.put(tasks.Item{ID: fmt.Sprint(k), Year: k, Text: text})
+		item := tasks.Item{ID: fmt.Sprint(k), Year: k, Text: text}
+		m.put(item.ID, item, weight(item))
 		if item, ok := m.get(fmt.Sprint(k)); !ok || item.Year != k {
 			t.Fatalf("%d is forgotten at once", k)
 		}
@@ -230,7 +231,7 @@ func BenchmarkItem(b *testing.B) {
 	d := imported(b, r)
 	b.Run("file", func(b *testing.B) {
 		for k := 0; b.Loop(); k++ {
-			d.catalog.items = memo{}
+			d.catalog.items = memo[tasks.Item]{}
 			if _, ok, err := d.catalog.Item(b.Context(), fmt.Sprint("i", k%1000)); !ok || err != nil {
 				b.Fatal(ok, err)
 			}

@@ -10,9 +10,10 @@ import (
 )
 
 // Walk reads the done runs and hands each to work, up to atOnce of them at a
-// time, and yields what work returns in the order of the tasks. The first
-// error, of the store or of work, is the last that is yielded. When the walk
-// ends, also early, nothing of it is at work any more.
+// time, and yields what work returns in the order of the tasks. While work is
+// done, as many are read ahead. The first error, of the store or of work, is the
+// last that is yielded. When the walk ends, also early, nothing of it is at work
+// any more.
 func Walk[T any](ctx context.Context, s *Store, atOnce int, work func(context.Context, *trajectories.Trajectory) (T, error)) iter.Seq2[T, error] {
 	done := func(yield func(runRow, error) bool) {
 		for row, err := range s.rows(ctx) {
@@ -21,14 +22,7 @@ func Walk[T any](ctx context.Context, s *Store, atOnce int, work func(context.Co
 			}
 		}
 	}
-	return inorder.Map(ctx, atOnce, done, func(ctx context.Context, row runRow) (T, error) {
-		t, err := s.trajectory(ctx, row)
-		if err != nil {
-			var none T
-			return none, err
-		}
-		return work(ctx, t)
-	})
+	return inorder.Map(ctx, atOnce, inorder.Map(ctx, atOnce, done, s.trajectory), work)
 }
 
 // Trajectories yields the done runs with their logs, in the order of their
