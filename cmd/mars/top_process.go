@@ -64,7 +64,7 @@ func processLines(p monitor.Snapshot) []string {
 		text += " (" + strings.Join(failed, ", ") + ")"
 	}
 	if p.Queue > 0 {
-		text += fmt.Sprintf("; %s in the queue of the store", thousands(int64(p.Queue)))
+		text += "; store queue " + thousands(int64(p.Queue))
 	}
 	lines = append(lines, text)
 	if left := limits(p); left != "" {
