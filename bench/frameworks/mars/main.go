@@ -6,6 +6,7 @@
 //	-variant ""        every message is kept in a run store, written behind
 //	-variant step      the same, each paid step waits for the disk
 //	-variant no-store  nothing is kept
+//	-variant command   written behind, with the garbage collector as the command sets it
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/mars-rec/mars/agents"
@@ -39,10 +41,15 @@ type side struct {
 	store   *store.Store // nil: nothing is kept
 	journal *budget.Journal
 	dir     string
+	done    func()
 }
 
 func open(ctx context.Context, cfg measure.Config) (_ measure.Side, err error) {
-	s := &side{}
+	s := &side{done: cfg.Done}
+	if cfg.Variant == "command" {
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(1 << 30)
+	}
 	if s.dir, err = os.MkdirTemp("", "mars-frameworks-"); err != nil {
 		return nil, err
 	}
@@ -117,8 +124,11 @@ func (s *side) Batch(ctx context.Context, first, n, atOnce int) error {
 	var failed error
 	totals, err := s.Orchestrator.Batch(ctx, list, to, orchestrator.BatchConfig{Concurrency: atOnce, Patience: 1,
 		Progress: func(e orchestrator.Event) {
-			if e.Outcome == orchestrator.Failed {
+			switch e.Outcome {
+			case orchestrator.Failed:
 				failed = e.Err
+			case orchestrator.Done:
+				s.done()
 			}
 		}})
 	if err := errors.Join(err, failed); err != nil {

@@ -32,6 +32,7 @@ type Config struct {
 	Total   int    // trajectories in all, warm-up included
 	AtOnce  int
 	World   *workload.World
+	Done    func() // called by a side that tells when a trajectory is done
 }
 
 // Side works on trajectories.
@@ -65,22 +66,27 @@ func Main(open func(context.Context, Config) (Side, error)) {
 
 func run(ctx context.Context, open func(context.Context, Config) (Side, error)) error {
 	var cfg Config
-	var n, warm int
+	var n, warm, every int
 	var long bool
-	var profile, memory string
+	var profile, allocated string
 	flag.StringVar(&cfg.URL, "url", "", "the server's address")
 	flag.StringVar(&cfg.Variant, "variant", "", "of the side")
 	flag.IntVar(&n, "n", 320, "trajectories that are measured")
 	flag.IntVar(&warm, "warm", 0, "trajectories before them")
 	flag.IntVar(&cfg.AtOnce, "at-once", 16, "trajectories at once")
 	flag.BoolVar(&long, "long", false, "long texts")
+	flag.IntVar(&every, "every", 0, "tell time and memory of so many trajectories, of a side that says when they are done")
 	flag.StringVar(&profile, "cpuprofile", "", "file for a profile of processor time")
-	flag.StringVar(&memory, "memprofile", "", "file for a profile of allocations")
+	flag.StringVar(&allocated, "memprofile", "", "file for a profile of allocations")
 	flag.Parse()
-	if memory != "" {
+	if allocated != "" {
 		runtime.MemProfileRate = 512
 	}
 	cfg.Total, cfg.World = n+warm, workload.NewWorld(long)
+	cfg.Done = func() {}
+	if every > 0 {
+		cfg.Done = (&pace{every: every, start: time.Now(), cpu: processor()}).done
+	}
 	side, err := open(ctx, cfg)
 	if err != nil {
 		return err
@@ -112,8 +118,8 @@ func run(ctx context.Context, open func(context.Context, Config) (Side, error)) 
 	spent := processor() - cpu
 	runtime.ReadMemStats(&after)
 	pprof.StopCPUProfile()
-	if memory != "" {
-		f, err := os.Create(memory)
+	if allocated != "" {
+		f, err := os.Create(allocated)
 		if err != nil {
 			return err
 		}
@@ -125,11 +131,31 @@ func run(ctx context.Context, open func(context.Context, Config) (Side, error)) 
 	return json.NewEncoder(os.Stdout).Encode(Result{
 		N: n, AtOnce: cfg.AtOnce, WallMs: ms(wall), CPUMs: ms(spent) / each,
 		Allocations: float64(after.Mallocs-before.Mallocs) / each, Bytes: float64(after.TotalAlloc-before.TotalAlloc) / each,
-		PeakMB: peak(), Stored: float64(stored) / float64(cfg.Total),
+		PeakMB: memory("VmHWM:"), Stored: float64(stored) / float64(cfg.Total),
 	})
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// pace tells how long each so many trajectories took, and the memory after them.
+type pace struct {
+	every, count int
+	start        time.Time
+	cpu          time.Duration
+}
+
+// done counts a trajectory. It is called by one goroutine at a time.
+func (p *pace) done() {
+	if p.count++; p.count%p.every != 0 {
+		return
+	}
+	now, cpu := time.Now(), processor()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	log.Printf("%d done: %.1f a second, %.2f ms CPU each, %.0f MB now, %.0f MB at most, %.1f MB alive or garbage", p.count,
+		float64(p.every)/now.Sub(p.start).Seconds(), ms(cpu-p.cpu)/float64(p.every), memory("VmRSS:"), memory("VmHWM:"), float64(m.HeapAlloc)/1e6)
+	p.start, p.cpu = now, cpu
+}
 
 // processor is the time that the process has spent, its own and the system's
 // for it.
@@ -141,13 +167,13 @@ func processor() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// peak is the most memory that the process had, in 10^6 bytes.
-func peak() float64 {
+// memory is a line of what the system says of the process, in 10^6 bytes.
+func memory(name string) float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, after, _ := strings.Cut(string(status), name)
 	kB, _ := strconv.ParseFloat(strings.Fields(after)[0], 64)
 	return kB * 1024 / 1e6
 }
