@@ -21,8 +21,10 @@ def run(
     model_dir: str, url: str, out: Path, batch: int, limit: int | None, distinct: bool, max_tokens: int
 ) -> dict[str, float]:
     """Writes a line for each task: ranking, form, calls, tokens. Returns the shares."""
+    import torch
+
     model, tokenizer = student.load(model_dir, "float32")
-    model.eval()
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     tokenizer.padding_side = "left"
     with Environment(url) as environment:
         return _answer(model, tokenizer, environment, out, batch, limit, distinct, max_tokens)

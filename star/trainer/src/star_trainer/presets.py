@@ -27,7 +27,7 @@ SFT: dict[str, dict[str, Any]] = {
         "gradient_checkpointing": False,
         "max_length": 2048,
         "bf16": True,
-        "max_steps": 1000,
+        "max_steps": 1500,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 50,
         "weight_decay": 0.01,
