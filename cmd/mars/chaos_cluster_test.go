@@ -141,6 +141,12 @@ func TestChaosOfACluster(t *testing.T) {
 			s.strike()
 		}
 		s.finish(exitOK, exitFailure)
+		for try := 0; try < 3 && s.w.left(t) > 0; try++ { // such as a server that was away for the first connection
+			t.Logf("the coordinator stopped: %s", s.coord.said.String())
+			s.hire()
+			s.coordinate()
+			s.finish(exitOK, exitFailure)
+		}
 		s.w.look(t, false)
 		s.w.end(t, true)
 		far.SetRate(0)

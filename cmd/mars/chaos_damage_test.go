@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -48,24 +49,35 @@ func subjects() []subject {
 	}
 }
 
-// workshop makes one of each file, in the folders closed and killed.
+// workshop makes one of each file, and a store whose process was killed.
 func workshop(t *testing.T, far *till) {
 	t.Helper()
 	args := []string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:paid", "--max-tokens", "1500", "--max-failures", "0",
 		"--budget-tokens", "60000000"}
-	for _, run := range []string{"run.db", "killed.db"} {
-		c := start(t, nil, "mars", slices.Concat(args, []string{"--base-url", far.of(far.child()), "--cache", "replies.db", "--out", run})...)
-		if run == "killed.db" {
-			for !c.over() {
-				if info, err := os.Stat("killed.db-wal"); err == nil && info.Size() > 100_000 {
-					break
-				}
-				wait(t.Context(), time.Millisecond)
-			}
-			c.kill()
-			continue
+	start(t, nil, "mars", slices.Concat(args, []string{"--base-url", far.of(far.child()), "--cache", "replies.db", "--out", "run.db"})...).exit(t, exitOK, exitFailure)
+	// A store with a log, whose last commit was acknowledged: of later ones the
+	// mark knows nothing, and they may be there or not.
+	for try := 0; ; try++ {
+		for _, end := range []string{"", "-wal", "-shm", ".mark", ".spend", ".lock"} {
+			_ = os.Remove("killed.db" + end) // of an earlier try
 		}
-		c.exit(t, exitOK, exitFailure)
+		c := start(t, nil, "mars", slices.Concat(args, []string{"--base-url", far.of(far.child()), "--durable", "step", "--out", "killed.db"})...)
+		for !c.over() {
+			if info, err := os.Stat("killed.db-wal"); err == nil && info.Size() > 100_000 {
+				break
+			}
+			wait(t.Context(), time.Millisecond)
+		}
+		c.kill()
+		var report, mark struct{ Commits, Commit int }
+		code, out, _ := marsExits(t, "verify", "killed.db", "--json")
+		b, err := os.ReadFile("killed.db.mark")
+		if code == exitOK && err == nil && json.Unmarshal([]byte(out), &report) == nil && json.Unmarshal(b, &mark) == nil && report.Commits == mark.Commit {
+			break
+		}
+		if try == 50 {
+			t.Fatalf("no process was killed after its last commit was acknowledged: %s %s", out, b)
+		}
 	}
 	mars(t, "export", "run.db", "--gold", "gold.jsonl", "--for", "trl-sft", "--all", "--out", "rows")
 }

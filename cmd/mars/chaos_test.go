@@ -204,6 +204,21 @@ func (w *watch) account(t *testing.T) {
 	}
 }
 
+// left is the number of runs that are neither done nor failed.
+func (w *watch) left(t *testing.T) int {
+	t.Helper()
+	n := len(w.want.runs)
+	if _, err := os.Stat(w.path + ".mark"); err != nil {
+		return n
+	}
+	for sum := range logs(t, w.path) {
+		if sum.Status == trajectories.Done || sum.Status == trajectories.Failed {
+			n--
+		}
+	}
+	return n
+}
+
 // end checks what the batch came to: each run done as if nothing had happened, or
 // failed as it would have.
 func (w *watch) end(t *testing.T, disturbed bool) {
