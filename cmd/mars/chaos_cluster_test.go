@@ -160,3 +160,28 @@ func TestChaosOfACluster(t *testing.T) {
 		t.Logf("%v: %d requests, %d different, %d of them by those who had lost the run", s.done, all, different, far.twice)
 	})
 }
+
+// TestWorkersKeepAndFallBack: a worker's calls go to its fallback where the first
+// model is away, and what its cache knows is not paid again.
+func TestWorkersKeepAndFallBack(t *testing.T) {
+	dir := smallWorld(t, "2")
+	programs(t, dir)
+	p := newPaid(t)
+	port := freePort(t)
+	natsAt(t, filepath.Join(dir, "nats-store"), port)
+	url, calls := "nats://127.0.0.1:"+strconv.Itoa(port), int64(0)
+	for i, out := range []string{"first.db", "second.db"} {
+		hand := start(t, nil, "mars", "worker", "--data", "data", "--cluster", url, "--base-url", "http://127.0.0.1:1/v1",
+			"--fallback", "openai:paid@"+p.url, "--attempts", "2", "--cache", "replies.db")
+		start(t, nil, "mars", "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:other", "--cluster", url, "--nats-unsynced",
+			"--out", out).exit(t, exitOK)
+		hand.exit(t, exitOK)
+		if i == 0 {
+			calls = p.calls.Load()
+		}
+	}
+	if calls == 0 || p.calls.Load() != calls {
+		t.Errorf("%d calls were paid, and then %d more", calls, p.calls.Load()-calls)
+	}
+	sameSeals(t, seals(t, "first.db"), "second.db")
+}

@@ -73,8 +73,10 @@ func (f *coordinated) open(ctx context.Context, spend spendFlags) (*nats.Conn, e
 		return nil, nil
 	}
 	switch {
-	case spend.budget != "" || spend.maxTokens > 0 || spend.cache != "" || len(spend.fallbacks) > 0 || spend.tokens > 0:
-		return nil, usagef("--budget, --budget-tokens, --cache, --fallback and --tokens-per-minute are for runs that are made here, without --cluster")
+	case spend.cache != "" || len(spend.fallbacks) > 0:
+		return nil, hinted(usagef("--cache and --fallback hold where calls are made"), "give them to mars worker")
+	case spend.budget != "" || spend.maxTokens > 0 || spend.tokens > 0:
+		return nil, usagef("--budget, --budget-tokens and --tokens-per-minute are for runs that are made here, without --cluster")
 	case f.lease < time.Second:
 		return nil, usagef("--lease is %s: want 1s or more", f.lease)
 	case f.monitor == "" && !f.unsynced:

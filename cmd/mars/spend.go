@@ -46,6 +46,16 @@ func (f *spendFlags) add(c *cobra.Command) {
 	g.DurationVar(&f.taskTime, "task-timeout", 0, "time for one run; 0 is without end")
 }
 
+// addLocal adds those that hold where calls are made, also where another process
+// has the store.
+func (f *spendFlags) addLocal(c *cobra.Command) {
+	g := c.Flags()
+	g.IntVar(&f.concurrency, "max-concurrency", 256, "calls from here to one model at once, at most; fewer while the provider pushes back or slows down")
+	g.StringVar(&f.cache, "cache", "", "file of replies that are kept across runs; what it knows is not paid again")
+	g.Int64Var(&f.cacheSize, "cache-size", 1<<30, "bytes of replies that the cache keeps; those used longest ago go first")
+	g.StringArrayVar(&f.fallbacks, "fallback", nil, "model that is asked when the first comes to nothing; may be given many times")
+}
+
 // spending is what stands between the teams and the providers: for each model
 // a cache, the budget, the limit of its rate, the breaker of its provider.
 type spending struct {
@@ -200,18 +210,24 @@ func (s *spending) start(ctx context.Context, store string) (err error) {
 	if s.budget, err = budget.New(s.caps); err != nil {
 		return err
 	}
-	if s.flags.cache != "" {
-		if s.cache, err = cache.Open(ctx, s.flags.cache, cache.Config{Limit: s.flags.cacheSize}); err != nil {
-			return err
-		}
-	}
 	for spec, l := range s.leaves {
 		if l.Model, err = s.budget.Wrap(spec, l.held); err != nil {
 			return err
 		}
-		if s.cache != nil {
-			l.Model = s.cache.Wrap(spec, l.Model)
-		}
+	}
+	return s.keep(ctx)
+}
+
+// keep opens the cache, if there is to be one, and asks it first.
+func (s *spending) keep(ctx context.Context) (err error) {
+	if s.flags.cache == "" {
+		return nil
+	}
+	if s.cache, err = cache.Open(ctx, s.flags.cache, cache.Config{Limit: s.flags.cacheSize}); err != nil {
+		return err
+	}
+	for spec, l := range s.leaves {
+		l.Model = s.cache.Wrap(spec, l.Model)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 type labour struct {
 	cluster     clusterFlags
 	models      *modelFlags
+	spend       spendFlags
 	data        string
 	prompts     string
 	stored      string
@@ -49,6 +50,7 @@ them back. When the batch is complete, the worker ends.`),
 		RunE: func(c *cobra.Command, _ []string) error { return a.worker(c, l) },
 	}
 	l.models = a.addModelFlags(c)
+	l.spend.addLocal(c)
 	l.cluster.add(c, "address of the NATS server, such as nats://host:4222 or tls://host:4222")
 	f := c.Flags()
 	f.StringVar(&l.data, "data", "", "data set directory, the same as the coordinator's")
@@ -84,7 +86,7 @@ func (a *app) worker(c *cobra.Command, l labour) error {
 	if err != nil {
 		return err
 	}
-	works, err := l.works(ctx, data, w)
+	works, spending, err := l.works(ctx, data, w)
 	if err != nil {
 		return err
 	}
@@ -92,18 +94,21 @@ func (a *app) worker(c *cobra.Command, l labour) error {
 	if err := works.timed(a.now); err != nil {
 		return err
 	}
-	return a.labour(ctx, l, w, works)
+	if err := spending.keep(ctx); err != nil {
+		return err
+	}
+	return errors.Join(a.labour(ctx, l, w, works), spending.Close())
 }
 
 // works makes what the coordinator makes runs with, of what is here.
-func (l labour) works(ctx context.Context, data *datasets.Dataset, w *cluster.Worker) (*works, error) {
+func (l labour) works(ctx context.Context, data *datasets.Dataset, w *cluster.Worker) (*works, *spending, error) {
 	var then trajectories.Manifest
 	var s setup
 	if err := json.Unmarshal(w.Manifest(), &then); err != nil {
-		return nil, fmt.Errorf("what the coordinator makes runs with cannot be read: %w", err)
+		return nil, nil, fmt.Errorf("what the coordinator makes runs with cannot be read: %w", err)
 	}
 	if err := json.Unmarshal(then.Setup, &s); err != nil {
-		return nil, fmt.Errorf("what the coordinator makes runs with cannot be read: %w", err)
+		return nil, nil, fmt.Errorf("what the coordinator makes runs with cannot be read: %w", err)
 	}
 	s.Data = l.data
 	if l.prompts != "" {
@@ -113,12 +118,16 @@ func (l labour) works(ctx context.Context, data *datasets.Dataset, w *cluster.Wo
 		s.Stored = l.stored
 	}
 	l.models.each = w.Limit
+	spending, err := l.spend.check(l.models, s.Seed)
+	if err != nil {
+		return nil, nil, err
+	}
 	works, err := s.assemble(ctx, data, func(spec string) (model.Model, error) {
-		m, _, err := l.models.open(spec)
+		m, _, err := spending.open(spec, s.Sampling.MaxTokens)
 		return m, err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	here, err := s.manifest(works)
 	if err == nil {
@@ -128,9 +137,9 @@ func (l labour) works(ctx context.Context, data *datasets.Dataset, w *cluster.Wo
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, works.Close())
+		return nil, nil, errors.Join(err, works.Close())
 	}
-	return works, nil
+	return works, spending, nil
 }
 
 // labour makes runs and shows how many.
