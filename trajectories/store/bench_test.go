@@ -19,7 +19,7 @@ import (
 	"github.com/mars-rec/mars/trajectories/store"
 )
 
-// trajectory is a log of the size that a team of seven makes: 43 messages, 15
+// trajectory is a log of the size that a team of seven makes: 43 messages, 14
 // of them facts, 1 to 4 KB each. As in a team's, most of what is said has been
 // said before in the same run: the texts are of 200 sentences of random words.
 func trajectory(run string) []message.Envelope {
