@@ -379,9 +379,9 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	} else {
 		totals, err = s.cluster.coordinate(ctx, nc, st, s.observed.ledger(ledger.New(st)), list, config, s.spend.requests, func(text string) { bar.notef("mars: %s", text) })
 	}
-	report.Traces = s.observed.end(ctx, bar.notef)
 	report.Spend = s.spending.report(totals.Done + totals.Skipped)
 	report.Totals, report.Seconds = totals, a.now().Sub(start).Round(time.Millisecond).Seconds()
+	report.Traces = s.observed.end(ctx, bar.notef)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = nil // stopped by the person: what is left is told with the report
 	}
