@@ -12,7 +12,8 @@
 // A run consists of facts (what models and tools answered: it costs money or
 // time to get them again) and of messages that follow from them. Facts are
 // written behind: [Run.Append] puts them into a bounded queue, in the order in
-// which they came, and one writer commits whatever is queued. So the disk
+// which they came, and one writer commits whatever is queued, at once if somebody
+// waits for any of it and otherwise after a moment (20 ms). So the disk
 // always holds a causally closed prefix of each run. The other messages are
 // kept in memory and written when the run is sealed; a resumed run makes them
 // again. A run is done when [Run.Seal] returns, and not before its commit and

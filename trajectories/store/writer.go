@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/mars-rec/mars/message"
 )
@@ -16,6 +17,11 @@ const (
 	maxRows  = 1024
 	maxBytes = 8 << 20
 )
+
+// linger is how long a commit waits for more of what nobody waits for: a crash
+// repays so much more, where a call to a model takes seconds, and commits are
+// fewer by what they are paid for in processor time.
+const linger = 20 * time.Millisecond
 
 // write is a piece of work for the writer. It is committed as a whole.
 type write struct {
@@ -47,8 +53,10 @@ func (w write) size() (rows, bytes int) {
 }
 
 // writer is the one that writes. Work is queued in order and committed in
-// order, as much at once as is waiting: no timer holds anything back, so a
-// lone write is committed at once and many share a sync.
+// order, as much at once as is waiting, so many share a sync. Work that somebody
+// waits for is never held back; what nobody waits for, as facts that are written
+// behind, is taken along by the next such commit, or makes one of its own after
+// [linger].
 type writer struct {
 	db    *sql.DB
 	conn  *sql.Conn
@@ -261,24 +269,41 @@ func (w *writer) close() error {
 func (w *writer) loop() {
 	defer close(w.ended)
 	for first := range w.queue {
-		batch := []write{first}
-		rows, bytes := first.size()
-	gather:
-		for rows < maxRows && bytes < maxBytes {
+		w.finish(w.gather(first))
+	}
+}
+
+// gather takes what is to be committed together: what is queued and, for as long
+// as nobody waits for any of it, what comes within a moment.
+func (w *writer) gather(first write) []write {
+	batch := []write{first}
+	rows, bytes := first.size()
+	awaited := first.done != nil
+	late := time.NewTimer(linger)
+	defer late.Stop()
+	for rows < maxRows && bytes < maxBytes {
+		var next write
+		ok := true
+		select {
+		case next, ok = <-w.queue:
+		default:
+			if awaited {
+				return batch
+			}
 			select {
-			case next, ok := <-w.queue:
-				if !ok {
-					break gather
-				}
-				batch = append(batch, next)
-				r, b := next.size()
-				rows, bytes = rows+r, bytes+b
-			default:
-				break gather
+			case next, ok = <-w.queue:
+			case <-late.C:
+				return batch
 			}
 		}
-		w.finish(batch)
+		if !ok {
+			return batch
+		}
+		batch = append(batch, next)
+		r, b := next.size()
+		rows, bytes, awaited = rows+r, bytes+b, awaited || next.done != nil
 	}
+	return batch
 }
 
 // finish commits a batch and tells those who wait.
