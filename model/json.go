@@ -127,6 +127,7 @@ func (q Request) WriteJSON(w *rawjson.Writer) {
 		w.Value(q.Format.Schema)
 		w.Text("}")
 	}
+	w.Field("stop", q.Stop)
 	if q.Sampling != (Sampling{}) {
 		w.Key("sampling")
 		q.Sampling.WriteJSON(w)

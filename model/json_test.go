@@ -35,7 +35,7 @@ func TestDigestIsOfTheJSON(t *testing.T) {
 		{}, {Messages: []model.Message{}}, {Messages: []model.Message{user, {Role: model.Assistant, ToolCalls: []model.ToolCall{{ID: "i", Name: "n", Arguments: `{"k":1}`}}}}},
 		{Messages: []model.Message{user}, Tools: []model.ToolSpec{{Name: "n", Description: "d", Parameters: json.RawMessage(`{ "type": "object" }`)}, {Name: "none"}}},
 		{Format: &model.Format{Name: "f", Schema: json.RawMessage(`{"a":[1, 2]}`)}, Sampling: model.Sampling{Temperature: &half, TopP: new(1e-9), MaxTokens: 7, Seed: &seed}},
-		{Sampling: model.Sampling{Seed: &seed}, OnChunk: func(model.Chunk) {}},
+		{Stop: "</end>", Sampling: model.Sampling{Seed: &seed}, OnChunk: func(model.Chunk) {}},
 		{Format: &model.Format{Name: "broken", Schema: json.RawMessage(`{"a":`)}},
 		{Tools: []model.ToolSpec{{Parameters: json.RawMessage(``)}}},
 	} {

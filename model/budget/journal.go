@@ -40,7 +40,8 @@ type Journal struct {
 
 	mu       sync.Mutex
 	file     *os.File
-	open     account // as it was when the file was opened
+	open     account         // what the file tells, but for
+	flying   map[int64]entry // calls whose second line is not written yet
 	currency string
 	check    string // of the last line
 	err      error  // the first failure to write; nothing is written after it
@@ -94,7 +95,7 @@ func checked(text []byte, after string) (line []byte, check string) {
 // goes on, and prices calls that were made before their price was known; an
 // account in another currency is an error.
 func OpenJournal(path string, prices Prices) (*Journal, error) {
-	j := &Journal{path: path, open: account{}}
+	j := &Journal{path: path, open: account{}, flying: map[int64]entry{}}
 	b, err := os.ReadFile(path)
 	if err == nil {
 		err = j.read(b)
@@ -168,10 +169,16 @@ func (j *Journal) read(b []byte) error {
 	case header.Spend == journalVersion && (sums != header.Rows || header.Closed && (n != sums+1 || len(whole) < len(b))):
 		return fmt.Errorf("it ends after line %d, and is not whole", n)
 	}
+	j.land(calls)
+	return nil
+}
+
+// land counts calls that have no second line with the most that they can have
+// cost.
+func (j *Journal) land(calls map[int64]entry) {
 	for _, e := range calls {
 		j.open.add(line{e.Role, e.Model}, Charge{Calls: 1, Unknown: 1, UnknownTokens: e.Tokens, Cost: e.Most, Priced: e.Priced})
 	}
-	return nil
 }
 
 // replace puts the sums in the place of the file.
@@ -223,8 +230,15 @@ func (j *Journal) append(e entry) error {
 	}
 	if err != nil {
 		j.err = fmt.Errorf("spend journal: %w", err)
+		return j.err
 	}
-	return j.err
+	if e.Call > 0 {
+		j.flying[e.Call] = e
+	} else {
+		delete(j.flying, e.Done)
+		j.open.add(line{e.Role, e.Model}, *e.Charge)
+	}
+	return nil
 }
 
 // write writes the line of a call as encoding/json would: there are two for each.
@@ -276,27 +290,13 @@ func (j *Journal) Close() error {
 	defer j.mu.Unlock()
 	err := errors.Join(j.err, j.file.Close())
 	if err == nil {
-		err = j.sumUp()
+		j.land(j.flying)
+		if err = j.replace(true); err != nil {
+			err = fmt.Errorf("spend journal: %w", err)
+		}
 	}
 	j.err = errors.Join(err, fmt.Errorf("spend journal %s: %w", j.path, fs.ErrClosed))
 	return err
-}
-
-// sumUp ends the file, whose calls in flight count with the most that they can
-// have cost.
-func (j *Journal) sumUp() error {
-	b, err := os.ReadFile(j.path)
-	if err == nil {
-		j.open = account{}
-		err = j.read(b)
-	}
-	if err == nil {
-		err = j.replace(true)
-	}
-	if err != nil {
-		return fmt.Errorf("spend journal %s: %w", j.path, err)
-	}
-	return nil
 }
 
 // ReadJournal tells what the account in a file stands at, without changing it.
