@@ -12,14 +12,13 @@
 // A run consists of facts (what models and tools answered: it costs money or
 // time to get them again) and of messages that follow from them. Facts are
 // written behind: [Run.Append] puts them into a bounded queue, in the order in
-// which they came, and one writer commits whatever is queued, at once if somebody
-// waits for any of it and otherwise after a moment (20 ms). So the disk
-// always holds a causally closed prefix of each run. The other messages are
-// kept in memory and written when the run is sealed; a resumed run makes them
-// again. A run is done when [Run.Seal] returns, and not before its commit and
-// the mark are synced. After a crash, the calls in flight are repaid, and the
-// facts since the last commit; no others. With [Config.Step] each Append of a
-// fact waits for its commit.
+// which they came, and one writer commits whatever is queued: at once if
+// somebody waits for any of it, otherwise after 20 ms. So the disk always holds
+// a causally closed prefix of each run. The other messages are kept in memory
+// and written when the run is sealed; a resumed run makes them again. A run is
+// done when [Run.Seal] returns, and not before its commit and the mark are
+// synced. After a crash, the calls in flight are repaid, and the facts since the
+// last commit. With [Config.Step] each Append of a fact waits for its commit.
 //
 // After a write or a sync has gone wrong nothing can be known of the file, so
 // the store then refuses everything with [ErrBroken].
