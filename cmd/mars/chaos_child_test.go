@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,14 +73,8 @@ type child struct {
 // programs are the names by which this test binary is the program, and the server.
 func programs(t testing.TB, dir string) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, name := range []string{"mars", "nats"} {
-		if err := os.Symlink(self, filepath.Join(dir, name)); err != nil {
-			t.Skip("no symbolic links here, so the test cannot run its own binary as mars:", err)
-		}
+		itself(t, dir, name)
 	}
 }
 

@@ -99,3 +99,18 @@ func cutFile(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.Truncate(path, n))
 }
+
+// itself makes a name in a folder by which this test binary is a program: see
+// TestMain.
+func itself(t testing.TB, dir, name string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
+	if err := os.Symlink(self, path); err != nil {
+		t.Skip("no symbolic links here, so the test cannot run its own binary as mars:", err)
+	}
+	return path
+}

@@ -29,14 +29,7 @@ func TestPipelineKilledAndResumed(t *testing.T) {
 		}
 	}
 	mars(t, "pipeline", filepath.Join("whole", "books.yaml"))
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "mars")
-	if err := os.Symlink(self, program); err != nil {
-		t.Skip("no symbolic links here, so the test cannot run its own binary as mars:", err)
-	}
+	program := itself(t, dir, "mars")
 	killed := 0
 	for range 10 {
 		c := exec.Command(program, "pipeline", filepath.Join("killed", "books.yaml"))

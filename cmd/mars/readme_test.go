@@ -37,14 +37,8 @@ func runPage(t *testing.T, page string) {
 	if err != nil {
 		t.Skip("there is no bash to run the README's commands with:", err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir, bin := t.TempDir(), t.TempDir()
-	if err := os.Symlink(self, filepath.Join(bin, "mars")); err != nil {
-		t.Skip("no symbolic links here, so the test cannot run its own binary as mars:", err)
-	}
+	itself(t, bin, "mars")
 	if _, err := world.Write(filepath.Join(dir, "demo", "source"), world.Config{Seed: 42, Users: 200, Items: 300}); err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,14 +146,7 @@ func TestSynthStopsAtItsBudget(t *testing.T) {
 func TestKilledSpendingIsCounted(t *testing.T) {
 	dir := smallWorld(t, "40")
 	p := newPaid(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "mars")
-	if err := os.Symlink(self, program); err != nil {
-		t.Skip("no symbolic links here, so the test cannot run its own binary as mars:", err)
-	}
+	program := itself(t, dir, "mars")
 	const most = 300_000
 	args := []string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:paid", "--base-url", p.url,
 		"--max-tokens", "1500", "--budget-tokens", fmt.Sprint(most), "--out", "run.db"}

@@ -116,14 +116,7 @@ func TestKilledAndResumed(t *testing.T) {
 	mars(t, "synth", "--data", "data", "--tasks", "tasks.jsonl", "--out", "whole.db")
 	want := seals(t, "whole.db")
 
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "mars")
-	if err := os.Symlink(self, program); err != nil {
-		t.Skip("no symbolic links here, so the test cannot run its own binary as mars:", err)
-	}
+	program := itself(t, dir, "mars")
 	args := []string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--out", "killed.db", "--concurrency", "4"}
 	killed := 0
 	for range 12 {
