@@ -61,6 +61,12 @@ func Unmarshal[T any](text []byte, v *T) error {
 	return unmarshal(rawjson.NewReader(text), text, v)
 }
 
+// Reread is [Unmarshal] for a value that is a part of what Marshal has written,
+// as a raw value in the body of a message: that it is JSON is not checked again.
+func Reread[T any](text []byte, v *T) error {
+	return unmarshal(rawjson.NewTrusting(text), text, v)
+}
+
 func unmarshal[T any](r *rawjson.Reader, text []byte, v *T) error {
 	if own, ok := any(v).(ReadsJSON); ok {
 		if own.ReadJSON(r); r.Done() {

@@ -102,7 +102,7 @@ func (a analyst) loop(ctx context.Context, t *agents.Turn, conversation []model.
 // rankings returns what a tool's result says of the candidates.
 func rankings(r tools.Result) []phase.Evidence {
 	var value phase.Rankings
-	if r.Error != "" || message.Unmarshal(r.Value, &value) != nil {
+	if r.Error != "" || message.Reread(r.Value, &value) != nil {
 		return nil // a tool of another kind: it ranks nothing
 	}
 	for i := range value.Rankings {

@@ -29,6 +29,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mars-rec/mars/agents"
 	"github.com/mars-rec/mars/message"
@@ -60,6 +61,7 @@ type Config struct {
 type Book struct {
 	cfg     Config
 	prompts []fs.FS
+	known   sync.Map // what was looked for, by the file's name: a prompt must not change under a run
 }
 
 // New makes a book of roles.
@@ -156,6 +158,24 @@ func (b *Book) prompt(seat agents.Seat) (string, error) {
 }
 
 func (b *Book) read(name string) (string, error) {
+	if known, ok := b.known.Load(name); ok {
+		return known.(found).text, known.(found).err
+	}
+	text, err := b.find(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	known, _ := b.known.LoadOrStore(name, found{text, err})
+	return known.(found).text, known.(found).err
+}
+
+// found is a prompt, or that there is none of the name.
+type found struct {
+	text string
+	err  error
+}
+
+func (b *Book) find(name string) (string, error) {
 	for _, dir := range b.prompts {
 		text, err := fs.ReadFile(dir, name)
 		if err == nil {

@@ -118,6 +118,11 @@ type Rankings struct {
 
 // ReadJSON implements [message.ReadsJSON].
 func (x *Rankings) ReadJSON(r *rawjson.Reader) {
+	if r.ToLast("rankings") {
+		x.Rankings = rawjson.ReadList(r, readEvidence)
+		r.Need("}")
+		return
+	}
 	found := false
 	for r.Need("{"); !r.Failed() && !r.Take("}"); {
 		switch key := r.NextKey(); {
@@ -136,13 +141,11 @@ func writeStrength(w *rawjson.Writer, s Strength) {
 		w.Fail()
 		return
 	}
-	w.Text(`"`)
-	w.Text(s.String())
-	w.Text(`"`)
+	w.Append(func(text []byte) []byte { return append(s.append(append(text, '"')), '"') })
 }
 
 func readStrength(r *rawjson.Reader) Strength {
-	s, ok := parseStrength(r.String())
+	s, ok := parseStrength(r.Plain())
 	if !ok {
 		r.Fail()
 	}

@@ -22,6 +22,7 @@ func FuzzBodies(f *testing.F) {
 		`{"ranking":["c02","c01"],"justification":"it is"}`, `{"ranking":[]}`, `{"ranking":null,"justification":""}`, `{"ranking":[1]}`, `{ "ranking" : [ ] }`,
 		`{"goal":"g","round":1,"roles":["a"],"plan":` + plan + `,"analyses":[` + analysis + `],"reflection":` + reflection + `}`,
 		`{"evidence":["x"],"rankings":[{"tool":"t","signal":"s","ranking":["c1:1=2"]}],"more":{}}`, `{"rankings":null}`, `{"rankings":[],"Rankings":[{}]}`, `{"rankings":[],"rankings":null}`,
+		`{"more":{"x":1,"rankings":[{"tool":"t"}]},"rankings":null}`, `{"more":"\",\"rankings\":[]}","rankings":[{"ranking":["c1:1=2"]}]}`, `{"more":1,"rankings":[],"last":{"x":1,"rankings":[{"signal":"s"}]}}`,
 		`{}`, `{"round":1.0}`, `{"round":-1}`, `{"round":99999999999999999999}`, `{"plan":null,"analyses":null}`, `{"goal":"","roles":[]}`, `{"goal":"\u00e9\ud800"}`, "{\"goal\":\"\xff\"}", `null`, `[]`, ``} {
 		f.Add([]byte(s))
 	}
@@ -36,6 +37,23 @@ func FuzzBodies(f *testing.F) {
 		err, wantErr := message.Unmarshal(text, &got), json.Unmarshal(text, &want)
 		if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q has the rankings %+v (%v), by encoding/json %+v (%v)", text, got, err, want, wantErr)
+		}
+		// What a tool returns is written from a struct: each key once.
+		var value struct {
+			More     any              `json:"more,omitempty"`
+			Rankings []phase.Evidence `json:"rankings"`
+			Last     any              `json:"last,omitempty"`
+		}
+		if json.Unmarshal(text, &value) != nil {
+			return
+		}
+		written, err := message.Marshal(value)
+		if err != nil {
+			return // a strength that has no text
+		}
+		got, want = phase.Rankings{}, phase.Rankings{}
+		if err := message.Reread(written, &got); err != nil || json.Unmarshal(written, &want) != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s has the rankings %+v (%v), by encoding/json %+v", written, got, err, want)
 		}
 	})
 }

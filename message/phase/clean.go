@@ -89,27 +89,28 @@ func plain(s string, most int, foreign bool) bool {
 		return false
 	}
 	for i := range len(s) {
-		switch c := s[i]; {
-		case structural(c):
-			return false
-		case c == ' ' && (i == 0 || i == len(s)-1 || s[i-1] == ' '):
-			return false
-		case foreign && c == 'c' && labelAhead(s[i:]):
+		c := s[i]
+		if letters[c] {
+			continue
+		}
+		switch {
+		case c == ' ' && i > 0 && i < len(s)-1 && s[i-1] != ' ':
+		case c == 'c' && !(foreign && labelAhead(s[i:])):
+		default:
 			return false
 		}
 	}
 	return true
 }
 
-// structural reports whether c is a control, beyond ASCII, or something that
-// structure is made of.
-func structural(c byte) bool {
-	switch c {
-	case '<', '>', '[', ']', '{', '}', '|', '`', '\\', '&':
-		return true
+// letters has the bytes that no rule is about: not the space, not the c, and
+// nothing that is a control, beyond ASCII, or what structure is made of.
+var letters = func() (plain [256]bool) {
+	for c := '!'; c < 0x7f; c++ {
+		plain[c] = c != 'c' && !strings.ContainsRune("<>[]{}|`\\&", c)
 	}
-	return c < 0x20 || c >= 0x7f
-}
+	return plain
+}()
 
 // writer collects the result. It holds back spaces, so that runs become one
 // and none ends the text.

@@ -1,6 +1,10 @@
 package phase
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/mars-rec/mars/message/rawjson"
+)
 
 // evidenceHeader starts a block of evidence lines. Only a whole line counts,
 // and neither data nor a model's words can hold a line break (see [Clean]), so
@@ -19,19 +23,19 @@ func WriteEvidence(evidence []Evidence) string {
 	if len(evidence) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	b.WriteString(evidenceHeader)
+	const token = len(" c09:9=0.1234") + 2
+	size := len(evidenceHeader)
 	for _, e := range evidence {
-		b.WriteByte('\n')
-		b.WriteString(signalName(e.Signal))
-		b.WriteByte(':')
+		size += len(e.Signal) + token*(1+len(e.Ranking))
+	}
+	b := append(make([]byte, 0, size), evidenceHeader...)
+	for _, e := range evidence {
+		b = append(append(append(b, '\n'), signalName(e.Signal)...), ':')
 		for _, s := range e.Ranking {
-			b.WriteByte(' ')
-			b.WriteString(s.String())
+			b = s.append(append(b, ' '))
 		}
 	}
-	b.WriteByte('\n')
-	return b.String()
+	return rawjson.Text(append(b, '\n'))
 }
 
 // ReadEvidence reads the blocks that [WriteEvidence] wrote into a text, in
@@ -65,7 +69,7 @@ func readEvidenceLine(line string) (Evidence, bool) {
 	}
 	e := Evidence{Signal: signal}
 	for token := range strings.FieldsSeq(rest) {
-		s, ok := parseStrength(token)
+		s, ok := parseStrength(rawjson.Bytes(token))
 		if !ok {
 			return Evidence{}, false
 		}

@@ -49,23 +49,36 @@ func (o *object) text(key string) string {
 	if !ok {
 		return ""
 	}
-	return o.one(v, fmt.Sprintf("%q of %s", key, o.name), false)
+	return o.one(v, spot{key: key}, false)
 }
 
 // optional reads a text that may be empty.
 func (o *object) optional(key string) string {
 	v, _ := o.v.get(key)
-	return o.one(v, fmt.Sprintf("%q of %s", key, o.name), true)
+	return o.one(v, spot{key: key}, true)
 }
 
-func (o *object) one(v value, name string, empty bool) string {
+// spot is where a text stands: under a key, or as an item of the list there.
+type spot struct {
+	key  string
+	item int // from 1 on
+}
+
+func (o *object) spell(s spot) string {
+	if s.item > 0 {
+		return fmt.Sprintf("item %d of %q", s.item, s.key)
+	}
+	return fmt.Sprintf("%q of %s", s.key, o.name)
+}
+
+func (o *object) one(v value, at spot, empty bool) string {
 	if v.kind != aString {
-		o.fail("%s is %s: want a string", name, v.kind)
+		o.fail("%s is %s: want a string", o.spell(at), v.kind)
 		return ""
 	}
 	s := field(v.text, v.at, o.notes)
 	if s == "" && !empty {
-		o.fail("%s is empty", name)
+		o.fail("%s is empty", o.spell(at))
 	}
 	return s
 }
@@ -87,9 +100,10 @@ func (o *object) items(key string) []value {
 }
 
 func (o *object) texts(key string) []string {
-	all := []string{}
-	for i, v := range o.items(key) {
-		all = append(all, o.one(v, fmt.Sprintf("item %d of %q", i+1, key), false))
+	items := o.items(key)
+	all := make([]string, len(items))
+	for i, v := range items {
+		all[i] = o.one(v, spot{key, i + 1}, false)
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package phase
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,6 +42,26 @@ func (v value) get(key string) (value, bool) {
 		}
 	}
 	return value{}, false
+}
+
+// places finds keys in a list that grows: by a walk while it is short, as nearly
+// all are, then by a map, since whoever wrote it may be hostile.
+type places struct{ at map[string]int }
+
+func (p *places) find(keys []string, key string) (int, bool) {
+	const short = 16
+	if len(keys) < short {
+		i := slices.Index(keys, key)
+		return i, i >= 0
+	}
+	if p.at == nil {
+		p.at = map[string]int{}
+	}
+	for i := len(p.at); i < len(keys); i++ {
+		p.at[keys[i]] = i
+	}
+	i, ok := p.at[key]
+	return i, ok
 }
 
 // append writes the value as JSON, spaced as [Spaced] does.
@@ -103,12 +124,18 @@ func (r *reader) peek() rune {
 	if r.i >= len(r.s) {
 		return 0
 	}
+	if c := r.s[r.i]; c < utf8.RuneSelf {
+		return rune(c)
+	}
 	c, _ := utf8.DecodeRuneInString(r.s[r.i:])
 	return c
 }
 
 func (r *reader) space() {
 	for r.i < len(r.s) {
+		if c := r.s[r.i]; c > ' ' && c < utf8.RuneSelf {
+			return
+		}
 		c, n := utf8.DecodeRuneInString(r.s[r.i:])
 		if c != '\uFEFF' && !unicode.IsSpace(c) {
 			return
@@ -208,7 +235,7 @@ func (r *reader) array(depth int) (value, error) {
 
 func (r *reader) object(depth int) (value, error) {
 	v := value{kind: anObject, at: r.i}
-	seen := map[string]int{}
+	var seen places
 	r.i++
 	for {
 		r.space()
@@ -231,8 +258,7 @@ func (r *reader) object(depth int) (value, error) {
 		if err != nil {
 			return v, err
 		}
-		if i, ok := seen[key]; !ok {
-			seen[key] = len(v.list)
+		if i, ok := seen.find(v.keys, key); !ok {
 			v.keys, v.list = append(v.keys, key), append(v.list, e)
 		} else if !v.list[i].same(e) {
 			return v, r.fail("the key %s stands twice, with different values", quote(key))

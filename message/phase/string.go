@@ -38,6 +38,10 @@ func (r *reader) string() (string, error) {
 	var b strings.Builder
 	from := r.i // of the run that is not yet in b
 	for r.i < len(r.s) {
+		if plainByte[r.s[r.i]] {
+			r.i++
+			continue
+		}
 		c, n := utf8.DecodeRuneInString(r.s[r.i:])
 		switch {
 		case c == '\\':
@@ -50,8 +54,12 @@ func (r *reader) string() (string, error) {
 			from = r.i
 			continue
 		case strings.ContainsRune(ends, c):
-			b.WriteString(r.s[from:r.i])
+			rest := r.s[from:r.i]
 			r.i += n
+			if b.Len() == 0 {
+				return rest, nil
+			}
+			b.WriteString(rest)
 			return b.String(), nil
 		case c < ' ':
 			r.notes.add("control character", r.i, "%U in a string", c)
@@ -60,6 +68,15 @@ func (r *reader) string() (string, error) {
 	}
 	return "", r.fail("the string that starts at byte %d does not end", start)
 }
+
+// plainByte has the bytes of which a string is made whatever mark it started
+// with.
+var plainByte = func() (plain [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\'' && c != '\\'
+	}
+	return plain
+}()
 
 // escape reads an escape sequence.
 func (r *reader) escape() (rune, error) {

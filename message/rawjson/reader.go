@@ -1,6 +1,9 @@
 package rawjson
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // Reader reads a text of a known form from the left. Each method takes what it
 // names, if that stands next, and nothing otherwise; after the first that did
@@ -75,6 +78,24 @@ func (r *Reader) String() string {
 	return s
 }
 
+// Plain reads a string without escapes and returns the bytes between its quotes.
+// It gives up on one with an escape.
+func (r *Reader) Plain() []byte {
+	if !r.next('"') {
+		return nil
+	}
+	from := r.at + 1
+	if r.at = stringEnd(r.src, r.at); r.at < 0 {
+		return nil
+	}
+	s := r.src[from : r.at-1 : r.at-1]
+	if bytes.IndexByte(s, '\\') >= 0 {
+		r.at = -1
+		return nil
+	}
+	return s
+}
+
 // Int reads a whole number without an exponent.
 func (r *Reader) Int() int64 {
 	if r.at < 0 || r.at >= len(r.src) {
@@ -128,6 +149,24 @@ func (r *Reader) Last() []byte {
 	}
 	r.at = end // it ends in no string, so in the value
 	return r.src[from:end:end]
+}
+
+// ToLast passes over all members of the object that the text is, up to the value
+// of the last one that is a list of this name, and reports whether it did. Only a
+// trusting reader does, by a look from the end: the name with its quotes and the
+// comma before it stands in no string. Members of an object within could be meant
+// as well, which Done then tells.
+func (r *Reader) ToLast(name string) bool {
+	if !r.trusted || r.at != 0 {
+		return false
+	}
+	key := `,"` + name + `":`
+	i := bytes.LastIndex(r.src, Bytes(key+"["))
+	if i < 0 {
+		return false
+	}
+	r.at = i + len(key)
+	return true
 }
 
 // Key passes over the name of a member, as [Writer.Key] writes it, and reports

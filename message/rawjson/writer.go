@@ -32,6 +32,9 @@ func (w *Writer) Fail() { w.failed = true }
 // Text writes text as it is.
 func (w *Writer) Text(text string) { w.text = append(w.text, text...) }
 
+// Append writes what text appends to what is there.
+func (w *Writer) Append(text func(dst []byte) []byte) { w.text = text(w.text) }
+
 // String writes s as [AppendString] does.
 func (w *Writer) String(s string) { w.text = AppendString(w.text, s) }
 
