@@ -72,7 +72,7 @@ var rooms = map[string]room{
 	"orchestrator": {may: []string{"agents.", "message.", "message/membus", "message/phase", "model.", "tools.", "tasks."},
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 	"orchestrator/ledger": {may: []string{"orchestrator.", "message.", "tasks.", "trajectories.", "trajectories/store"}, never: []string{"agents/roles", "tools/cf", "tools/catalog", "tasks/gold"}},
-	"orchestrator/cluster": {may: []string{"orchestrator.", "agents.", "message.", "model.", "tasks."},
+	"orchestrator/cluster": {may: []string{"orchestrator.", "agents.", "message.", "model.", "model/budget", "tasks."},
 		never: []string{"trajectories", "agents/roles", "tasks/gold", "model/openai", "model/langchain", "model/builtin"}},
 
 	"orchestrator/monitor": {may: []string{"orchestrator.", "message.", "model.", "model/genai", "tasks.", "tools."},

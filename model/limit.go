@@ -18,6 +18,7 @@ type LimitConfig struct {
 	Tokens      int              // in and out, of calls started in any 60 seconds; 0: any number
 	Concurrency int              // calls at once, at most; 0: 256
 	Slow        float64          // calls that take so many times the usual are a sign of overload; 0: 4
+	Slack       time.Duration    // a call that was let through may start so much later; a minute is kept all the same
 	Clock       func() time.Time // nil: time.Now
 }
 
@@ -50,7 +51,7 @@ type Limiter struct {
 	fell     time.Time
 	falls    int
 	paused   time.Time // no call starts before
-	started  []*start  // within the last minute, oldest first
+	started  []*Turn   // within the last minute, oldest first
 	tokens   int       // of started
 	pace     pace
 }
@@ -58,8 +59,8 @@ type Limiter struct {
 // waiter is a call in the queue. Only the first is woken.
 type waiter struct{ wake chan struct{} }
 
-// start is a call of the last minute.
-type start struct {
+// Turn is a call that a [Limiter] has let through.
+type Turn struct {
 	at     time.Time
 	tokens int
 	gone   bool // older than a minute: its tokens no longer count
@@ -112,17 +113,20 @@ type limited struct {
 
 // Generate implements [Model].
 func (l *limited) Generate(ctx context.Context, req Request) (Reply, error) {
-	s, err := l.limiter.acquire(ctx, req.estimate())
+	t, err := l.limiter.Take(ctx, req.Estimate())
 	if err != nil {
 		return Reply{}, &Error{Unbilled: true, Err: err}
 	}
 	reply, err := l.model.Generate(ctx, req)
-	l.limiter.release(s, reply.Usage, err)
+	l.limiter.Return(t, reply.Usage, err)
 	return reply, err
 }
 
-// acquire waits for the call's turn.
-func (l *Limiter) acquire(ctx context.Context, tokens int) (*start, error) {
+// Take waits for the turn of a call of about so many tokens, as
+// [Request.Estimate] has them. The call is over with [Limiter.Return]. [Limiter.Wrap]
+// does both, for a model that is called where the limiter is. An error says that
+// ctx has ended, or that the call can never start.
+func (l *Limiter) Take(ctx context.Context, tokens int) (*Turn, error) {
 	if l.cfg.Tokens > 0 && tokens > l.cfg.Tokens {
 		return nil, fmt.Errorf("a call of about %d tokens can never start under a limit of %d a minute", tokens, l.cfg.Tokens)
 	}
@@ -156,24 +160,52 @@ func (l *Limiter) acquire(ctx context.Context, tokens int) (*start, error) {
 }
 
 // start begins a call. Without a rate there is no minute to keep.
-func (l *Limiter) start(now time.Time, tokens int) *start {
-	s := &start{at: now, tokens: tokens, gone: l.cfg.Requests == 0 && l.cfg.Tokens == 0}
-	if !s.gone {
-		l.started = append(l.started, s)
+func (l *Limiter) start(now time.Time, tokens int) *Turn {
+	t := &Turn{at: now, tokens: tokens, gone: l.cfg.Requests == 0 && l.cfg.Tokens == 0}
+	if !t.gone {
+		l.started = append(l.started, t)
 		l.tokens += tokens
 	}
 	l.inFlight++
-	return s
+	return t
 }
 
-// admits reports whether a call may start, and if not, how long it is until
-// it may be asked again.
-func (l *Limiter) admits(now time.Time, tokens int) (time.Duration, bool) {
-	for len(l.started) > 0 && !now.Before(l.started[0].at.Add(minute)) {
+// Renew says that a call which was let through has not started before now, because
+// word of it took its time. It reports false if the turn is a minute old: the call
+// must take another.
+func (l *Limiter) Renew(t *Turn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cfg.Requests == 0 && l.cfg.Tokens == 0 {
+		return true
+	}
+	now := l.cfg.Clock()
+	l.expire(now)
+	i := slices.Index(l.started, t)
+	if i < 0 {
+		return false
+	}
+	l.started = append(slices.Delete(l.started, i, i+1), t)
+	t.at = now
+	return true
+}
+
+// expire lets go of calls that started more than a minute ago.
+func (l *Limiter) expire(now time.Time) {
+	for len(l.started) > 0 && !now.Before(l.ends(l.started[0])) {
 		l.started[0].gone = true
 		l.tokens -= l.started[0].tokens
 		l.started = l.started[1:]
 	}
+}
+
+// ends is when a call that was let through counts no longer.
+func (l *Limiter) ends(t *Turn) time.Time { return t.at.Add(minute + l.cfg.Slack) }
+
+// admits reports whether a call may start, and if not, how long it is until
+// it may be asked again.
+func (l *Limiter) admits(now time.Time, tokens int) (time.Duration, bool) {
+	l.expire(now)
 	switch {
 	case l.inFlight >= max(1, int(l.limit)):
 		return forever, false // until another one ends
@@ -181,7 +213,7 @@ func (l *Limiter) admits(now time.Time, tokens int) (time.Duration, bool) {
 		return l.paused.Sub(now), false
 	case l.cfg.Requests > 0 && len(l.started) >= l.cfg.Requests,
 		l.cfg.Tokens > 0 && len(l.started) > 0 && l.tokens+tokens > l.cfg.Tokens:
-		return l.started[0].at.Add(minute).Sub(now), false
+		return l.ends(l.started[0]).Sub(now), false
 	}
 	return 0, true
 }
@@ -221,8 +253,8 @@ func (l *Limiter) wake() {
 	}
 }
 
-// release ends a call and learns from how it went.
-func (l *Limiter) release(s *start, usage *message.Usage, err error) {
+// Return ends a call and learns from how it went.
+func (l *Limiter) Return(t *Turn, usage *message.Usage, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.wake()
@@ -231,28 +263,28 @@ func (l *Limiter) release(s *start, usage *message.Usage, err error) {
 	l.inFlight--
 	switch {
 	case err != nil && pushedBack(err):
-		l.slower(s.at)
+		l.slower(t.at)
 		if e := (*Error)(nil); errors.As(err, &e) && e.RetryAfter > 0 {
 			if until := now.Add(min(e.RetryAfter, maxPause)); until.After(l.paused) {
 				l.paused = until
 			}
 		}
-	case err == nil && !s.at.Before(l.fell) && l.pace.slow(now.Sub(s.at), l.cfg.Slow):
-		l.slower(s.at)
+	case err == nil && !t.at.Before(l.fell) && l.pace.slow(now.Sub(t.at), l.cfg.Slow):
+		l.slower(t.at)
 	case err == nil && busy:
 		l.limit = min(l.limit+1/l.limit, float64(l.cfg.Concurrency))
 	}
-	known := s.tokens
+	known := t.tokens
 	switch {
 	case err == nil && usage != nil:
 		known = usage.InputTokens + usage.OutputTokens
 	case err != nil && Unbilled(err):
 		known = 0
 	}
-	if !s.gone {
-		l.tokens += known - s.tokens
+	if !t.gone {
+		l.tokens += known - t.tokens
 	}
-	s.tokens = known
+	t.tokens = known
 }
 
 // slower lowers the limit for a call that began at that time.

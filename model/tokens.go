@@ -38,6 +38,6 @@ func (r Request) MaxInput() int {
 	return n
 }
 
-// estimate is about how many tokens a call comes to: a third of its bytes, and
+// Estimate is about how many tokens a call comes to: a third of its bytes, and
 // a reply of full length.
-func (r Request) estimate() int { return r.Size()/3 + r.Sampling.MaxTokens }
+func (r Request) Estimate() int { return r.Size()/3 + r.Sampling.MaxTokens }

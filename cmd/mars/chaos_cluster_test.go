@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -39,7 +40,7 @@ func clockOf(draw *rand.Rand) []string {
 func (s *site) coordinate() {
 	durable := []string{"batch", "step"}[s.draw.IntN(2)]
 	s.coord = start(s.t, clockOf(s.draw), "mars", "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:paid",
-		"--max-tokens", "1500", "--max-failures", "0", "--cluster", s.url(), "--nats-unsynced", "--lease", "3s", "--concurrency", "8",
+		"--max-tokens", "1500", "--max-failures", "0", "--budget-tokens", fmt.Sprint(s.w.cap), "--cluster", s.url(), "--nats-unsynced", "--lease", "3s", "--concurrency", "8",
 		"--durable", durable, "--out", s.w.path)
 	s.far.child()
 }
@@ -130,7 +131,10 @@ func TestChaosOfACluster(t *testing.T) {
 	rounds(t, func(t *testing.T, seed uint64) {
 		far := newTill(t, seed)
 		s := &site{t: t, draw: rand.New(rand.NewPCG(seed, 4)), far: far, dir: filepath.Join(dir, fmt.Sprint("nats-", seed)), port: freePort(t), done: map[string]int{},
-			w: &watch{path: fmt.Sprintf("run-%d.db", seed), far: far, want: want, had: map[string]bool{}, seals: map[string]string{}}}
+			w: &watch{path: fmt.Sprintf("run-%d.db", seed), far: far, want: want, had: map[string]bool{}, seals: map[string]string{}, cap: 60_000_000}}
+		if s.draw.IntN(3) == 0 {
+			s.w.cap = int64(200_000 + s.draw.IntN(300_000))
+		}
 		far.SetRate([]float64{0.02, 0.1, 0.2}[s.draw.IntN(3)])
 		s.nats = natsAt(t, s.dir, s.port)
 		s.coordinate()
@@ -140,9 +144,11 @@ func TestChaosOfACluster(t *testing.T) {
 			wait(t.Context(), time.Duration(100+s.draw.IntN(500))*time.Millisecond)
 			s.strike()
 		}
-		s.finish(exitOK, exitFailure)
+		s.coord.exit(t, exitOK, exitFailure, exitBudget)
 		for try := 0; try < 3 && s.w.left(t) > 0; try++ { // such as a server that was away for the first connection
 			t.Logf("the coordinator stopped: %s", s.coord.said.String())
+			s.w.look(t, false)
+			s.w.cap = 60_000_000
 			s.hire()
 			s.coordinate()
 			s.finish(exitOK, exitFailure)
@@ -159,6 +165,45 @@ func TestChaosOfACluster(t *testing.T) {
 		all, different := far.asked()
 		t.Logf("%v: %d requests, %d different, %d of them by those who had lost the run", s.done, all, different, far.twice)
 	})
+}
+
+// TestClusterStopsAtItsBudget: a budget in money that is reached ends the
+// coordinator, and its workers wait; with larger ones the batch goes on to the same
+// runs, and nothing is paid twice.
+func TestClusterStopsAtItsBudget(t *testing.T) {
+	dir := smallWorld(t, "3")
+	programs(t, dir)
+	if err := os.WriteFile("prices.yaml", []byte(pricesYAML), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plain, p := newPaid(t), newPaid(t)
+	mars(t, "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:paid", "--base-url", plain.url, "--max-tokens", "1500", "--out", "plain.db")
+	port := freePort(t)
+	natsAt(t, filepath.Join(dir, "nats-store"), port)
+	url := "nats://127.0.0.1:" + strconv.Itoa(port)
+	var hands []*child
+	for range 2 {
+		hands = append(hands, start(t, nil, "mars", "worker", "--data", "data", "--cluster", url, "--base-url", p.url))
+	}
+	var report struct{ Spend *spendReport }
+	stops := 0
+	for code := exitBudget; code == exitBudget; stops++ {
+		budget := fmt.Sprintf("0.%02d", 4*(stops+1))
+		c := start(t, nil, "mars", "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:paid", "--prices", "prices.yaml", "--budget", budget,
+			"--max-tokens", "1500", "--cluster", url, "--nats-unsynced", "--out", "run.db", "--json")
+		code = c.exit(t, exitOK, exitBudget)
+		if err := json.Unmarshal(c.out.Bytes(), &report); err != nil || report.Spend == nil || report.Spend.Total.Cost > report.Spend.MaxCost || stops > 20 {
+			t.Fatalf("%v: %s%s", err, c.out.String(), c.said.String())
+		}
+	}
+	for _, h := range hands {
+		h.exit(t, exitOK)
+	}
+	if n := int64(report.Spend.Total.Calls); stops < 2 || n != p.calls.Load() || n != plain.calls.Load() {
+		t.Errorf("%d budgets, %d calls are told, %d were paid; in one process %d", stops, n, p.calls.Load(), plain.calls.Load())
+	}
+	sameSeals(t, seals(t, "plain.db"), "run.db")
+	mars(t, "verify", "run.db")
 }
 
 // TestWorkersKeepAndFallBack: a worker's calls go to its fallback where the first

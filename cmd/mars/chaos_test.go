@@ -165,13 +165,10 @@ func (w *watch) look(t *testing.T, step bool) {
 	w.far.mu.Lock()
 	order := w.far.order[w.synced:arrived]
 	w.synced = arrived
-	again, twice := w.far.again, w.far.twice
+	again := w.far.again
 	w.far.mu.Unlock()
 	if len(again) > 0 {
 		t.Fatalf("paid again: %s (%d in all)", again[0], len(again))
-	}
-	if twice > 0 && w.cap == 0 { // one process
-		t.Logf("%d requests for what the store has, of processes that had lost the run", twice)
 	}
 	if step { // a child that waits for the disk has asked for nothing before what it follows from was there
 		for _, key := range order {

@@ -75,8 +75,6 @@ func (f *coordinated) open(ctx context.Context, spend spendFlags) (*nats.Conn, e
 	switch {
 	case spend.cache != "" || len(spend.fallbacks) > 0:
 		return nil, hinted(usagef("--cache and --fallback hold where calls are made"), "give them to mars worker")
-	case spend.budget != "" || spend.maxTokens > 0 || spend.tokens > 0:
-		return nil, usagef("--budget, --budget-tokens and --tokens-per-minute are for runs that are made here, without --cluster")
 	case f.lease < time.Second:
 		return nil, usagef("--lease is %s: want 1s or more", f.lease)
 	case f.monitor == "" && !f.unsynced:
@@ -101,13 +99,14 @@ func (f *coordinated) open(ctx context.Context, spend spendFlags) (*nats.Conn, e
 
 // coordinate lets workers make the runs of a batch and keeps them in the store.
 func (f *coordinated) coordinate(ctx context.Context, nc *nats.Conn, st *store.Store, l orchestrator.Ledger, list []tasks.Task,
-	batch orchestrator.BatchConfig, perMinute int, notice func(string)) (orchestrator.Totals, error) {
+	batch orchestrator.BatchConfig, spend *spending, notice func(string)) (orchestrator.Totals, error) {
 	manifest, err := message.Marshal(st.Manifest())
 	if err != nil {
 		return orchestrator.Totals{}, err
 	}
 	totals, err := cluster.Coordinate(ctx, nc, each(list), l, batch,
-		cluster.Config{Name: f.batch, Manifest: manifest, Lease: f.lease, PerMinute: perMinute, Notice: notice})
+		cluster.Config{Name: f.batch, Manifest: manifest, Lease: f.lease, Budget: spend.budget,
+			Requests: spend.flags.requests, Tokens: spend.flags.tokens, Notice: notice})
 	return totals, clusterError(err)
 }
 

@@ -37,9 +37,6 @@ type modelFlags struct {
 	// onRetry, if not nil, hears of each call that will be tried again. It may
 	// be set until the models are used.
 	onRetry func(err error, wait time.Duration)
-	// each, if not nil, wraps each model that is reached over a network, under
-	// what repeats its calls.
-	each func(model.Model) model.Model
 }
 
 // addModelFlags adds the flags that models need beside their names.
@@ -98,9 +95,6 @@ func (f *modelFlags) remote(spec string) (_ model.Model, provider string, err er
 		kind, _, _ = strings.Cut(rest, "/")
 	default:
 		err = notAModel(spec)
-	}
-	if err == nil && f.each != nil {
-		m = f.each(m)
 	}
 	return m, kind + " " + base, err
 }

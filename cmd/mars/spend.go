@@ -68,9 +68,17 @@ type spending struct {
 	leaves   map[string]*leaf          // by spec
 	// watch, if not nil, sees each call to the model of that name.
 	watch func(spec string, m model.Model) model.Model
+	// payer, if not nil, is asked before each call, elsewhere.
+	payer payer
 
 	budget *budget.Budget // nil until start, and where nothing can cost
 	cache  *cache.Cache
+}
+
+// payer has the budget and the rate of calls that are made here.
+type payer interface {
+	Reserve(spec string, m model.Model) model.Model
+	Start(m model.Model) model.Model
 }
 
 // leaf is one model behind all that is held of it. What needs the store's lock
@@ -175,22 +183,41 @@ func (s *spending) leaf(spec string, maxTokens int) (*leaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	price, known := s.caps.Prices.Of(spec)
-	if s.caps.Cost > 0 && !known {
-		return nil, hinted(usagef("%s has no price for %s: a budget in money needs it", s.flags.prices, spec), "add it under models, by that name")
-	}
-	if s.capped() && maxTokens == 0 && price.MaxOutput == 0 {
-		return nil, hinted(usagef("a reply of %s without a bound can cost anything: no budget can hold it", spec), "give --max-tokens, or max_output in --prices")
+	if err := s.affords(spec, maxTokens); err != nil {
+		return nil, err
 	}
 	if s.breakers[provider] == nil {
 		s.breakers[provider] = model.NewBreaker(model.BreakerConfig{})
 	}
 	s.limits[spec] = model.NewLimiter(model.LimitConfig{Requests: s.flags.requests, Tokens: s.flags.tokens, Concurrency: s.flags.concurrency})
 	l := &leaf{spec: spec}
-	l.held = s.limits[spec].Wrap(s.breakers[provider].Wrap(s.watched(spec, model.Timeout(m, s.models.timeout))))
+	held := s.breakers[provider].Wrap(s.watched(spec, model.Timeout(m, s.models.timeout)))
+	if s.payer == nil {
+		l.held = s.limits[spec].Wrap(held)
+	} else {
+		l.held = s.payer.Reserve(spec, s.limits[spec].Wrap(s.payer.Start(held)))
+	}
 	l.Model = l.held
 	s.leaves[spec] = l
 	return l, nil
+}
+
+// affords reports an error if the caps cannot hold the model.
+func (s *spending) affords(spec string, maxTokens int) error {
+	price, known := s.caps.Prices.Of(spec)
+	switch {
+	case s.caps.Cost > 0 && !known:
+		return hinted(usagef("%s has no price for %s: a budget in money needs it", s.flags.prices, spec), "add it under models, by that name")
+	case s.capped() && maxTokens == 0 && price.MaxOutput == 0:
+		return hinted(usagef("a reply of %s without a bound can cost anything: no budget can hold it", spec), "give --max-tokens, or max_output in --prices")
+	}
+	return nil
+}
+
+// elsewhere stands for a model that is called in other processes and paid here.
+func (s *spending) elsewhere(spec string, maxTokens int) error {
+	s.leaves[spec] = &leaf{spec: spec, held: silent, Model: silent}
+	return s.affords(spec, maxTokens)
 }
 
 // start opens the account beside the store, and the cache. The store is open,

@@ -89,8 +89,8 @@ on. mars counts what a store's runs cost in a file beside it, STORE.spend.
 --dry-run estimates tokens and cost before, and pays nothing.
 
 With --cluster the runs are made by mars worker on any number of machines, and kept
-in the run store here; --concurrency is then the number of runs at work at once,
-and --requests-per-minute that of calls, of all workers together.
+in the run store here; --concurrency, --requests-per-minute, --tokens-per-minute and
+the budgets are then those of all workers together: each asks here before a call.
 
 With --student the student works in the team's place, in one conversation, on any
 server that holds its model; its runs are recorded, replayed, scored, exported
@@ -306,8 +306,11 @@ func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 
 // open opens a model, and asks it whether it may work on the tasks.
 func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
-	if (s.dryRun || s.cluster.access.URL != "") && !strings.HasPrefix(spec, "builtin") {
-		return silent, nil // nothing is called, so no key is needed
+	if far := s.cluster.access.URL != ""; (s.dryRun || far) && !strings.HasPrefix(spec, "builtin") {
+		if s.dryRun {
+			return silent, nil // nothing is called, so no key is needed
+		}
+		return silent, s.spending.elsewhere(spec, s.maxTokens)
 	}
 	open := s.models.open
 	if s.spending != nil {
@@ -377,7 +380,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	if nc == nil {
 		totals, err = w.Batch(ctx, each(list), s.observed.ledger(ledger.New(st)), config)
 	} else {
-		totals, err = s.cluster.coordinate(ctx, nc, st, s.observed.ledger(ledger.New(st)), list, config, s.spend.requests, func(text string) { bar.notef("mars: %s", text) })
+		totals, err = s.cluster.coordinate(ctx, nc, st, s.observed.ledger(ledger.New(st)), list, config, s.spending, func(text string) { bar.notef("mars: %s", text) })
 	}
 	report.Spend = s.spending.report(totals.Done + totals.Skipped)
 	report.Totals, report.Seconds = totals, a.now().Sub(start).Round(time.Millisecond).Seconds()

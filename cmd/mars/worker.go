@@ -117,11 +117,11 @@ func (l labour) works(ctx context.Context, data *datasets.Dataset, w *cluster.Wo
 	if l.stored != "" {
 		s.Stored = l.stored
 	}
-	l.models.each = w.Limit
 	spending, err := l.spend.check(l.models, s.Seed)
 	if err != nil {
 		return nil, nil, err
 	}
+	spending.payer = w
 	works, err := s.assemble(ctx, data, func(spec string) (model.Model, error) {
 		m, _, err := spending.open(spec, s.Sampling.MaxTokens)
 		return m, err
@@ -156,6 +156,10 @@ func (a *app) labour(ctx context.Context, l labour, w *cluster.Worker, works *wo
 			a.notef("%s done in %s, %d calls", e.Run, e.Took.Round(time.Millisecond), e.Calls)
 		case orchestrator.Failed:
 			a.notef("mars: %s failed: %s", e.Run, oneLine(e.Err.Error()))
+		case orchestrator.Interrupted:
+			if e.Err != nil && ctx.Err() == nil {
+				a.notef("mars: %s handed back: %s", e.Run, oneLine(e.Err.Error()))
+			}
 		}
 	}})
 	if err != nil {

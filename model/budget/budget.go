@@ -25,7 +25,6 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 )
 
@@ -77,7 +76,7 @@ func New(cfg Config) (*Budget, error) {
 func (b *Budget) Wrap(name string, m model.Model) (model.Model, error) {
 	price, known := b.cfg.Prices.Of(name)
 	if !known && b.cfg.Cost > 0 {
-		return nil, fmt.Errorf("the price of %s is not known: a budget in money needs it", name)
+		return nil, unpriced(name)
 	}
 	return &wrapped{b, name, m, price, known}, nil
 }
@@ -92,82 +91,15 @@ type wrapped struct {
 
 // Generate implements [model.Model].
 func (w *wrapped) Generate(ctx context.Context, req model.Request) (model.Reply, error) {
-	most, err := w.most(req)
+	r, err := w.reserve(ctx, Call{w.name, req.Caller, req.MaxInput(), req.Sampling.MaxTokens}, w.price, w.known)
 	if err != nil {
 		return model.Reply{}, &model.Error{Unbilled: true, Err: err}
 	}
-	call, err := w.reserve(ctx, req.Caller, most)
-	if err != nil {
-		return model.Reply{}, &model.Error{Unbilled: true, Err: err}
-	}
-	charge := Charge{Calls: 1, Unknown: 1, UnknownTokens: most.tokens, Cost: most.cost, Priced: w.known}
-	defer func() { // also after a panic
-		w.settle(call, w.name, req.Caller, most, charge)
-	}()
+	var came Outcome
+	defer func() { r.Settle(came) }() // also after a panic
 	reply, err := w.model.Generate(ctx, req)
-	switch {
-	case err != nil && model.Unbilled(err), err == nil && reply.Cached:
-		charge = Charge{Priced: w.known}
-	case err == nil && counted(reply.Usage):
-		charge = Charge{Calls: 1, Usage: *reply.Usage, Cost: w.price.Cost(*reply.Usage), Priced: w.known}
-	}
+	came = OutcomeOf(reply, err)
 	return reply, err
-}
-
-// counted reports whether a provider told a usage that can be.
-func counted(u *message.Usage) bool {
-	return u != nil && u.InputTokens >= 0 && u.OutputTokens >= 0 && u.CachedTokens >= 0
-}
-
-// most is what a call can come to.
-func (w *wrapped) most(req model.Request) (hold, error) {
-	in, out := req.MaxInput(), req.Sampling.MaxTokens
-	if out == 0 {
-		out = w.price.MaxOutput
-	}
-	if out == 0 && (w.cfg.Tokens > 0 || w.cfg.Cost > 0) {
-		return hold{}, fmt.Errorf("%s: a reply without a bound can cost anything: a budget needs the most tokens of a reply", w.name)
-	}
-	return hold{int64(in) + int64(out), w.price.dearest(in, out)}, nil
-}
-
-// reserve waits until the call fits in what is left, or cannot any more.
-func (w *wrapped) reserve(ctx context.Context, caller string, most hold) (int64, error) {
-	b := w.Budget
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for {
-		if err := ctx.Err(); err != nil {
-			return 0, context.Cause(ctx)
-		}
-		tokens, cost := b.left()
-		if over(b.cfg.Tokens, most.tokens, tokens) || over(int64(b.cfg.Cost), int64(most.cost), int64(cost)) {
-			b.refused++
-			return 0, b.reached(w.name, most)
-		}
-		if !over(b.cfg.Tokens, most.tokens, tokens-b.held.tokens) && !over(int64(b.cfg.Cost), int64(most.cost), int64(cost-b.held.cost)) {
-			break
-		}
-		if b.changed == nil {
-			b.changed = make(chan struct{})
-		}
-		changed := b.changed
-		b.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
-		b.mu.Lock()
-	}
-	b.numbered++
-	if j := b.cfg.Journal; j != nil && (b.cfg.Tokens > 0 || b.cfg.Cost > 0) {
-		if err := j.reserve(b.numbered, w.name, caller, most, w.known); err != nil {
-			return 0, err
-		}
-	}
-	b.held.tokens += most.tokens
-	b.held.cost = b.held.cost.plus(most.cost)
-	return b.numbered, nil
 }
 
 // over reports whether an amount is more than is left under a cap.
@@ -188,22 +120,6 @@ func (b *Budget) reached(name string, most hold) error {
 	}
 	return fmt.Errorf("%w: a call to %s can cost %s, and %s of %s %s are left", model.ErrBudget, name,
 		most.cost.Round(), max(0, cost), b.cfg.Cost, b.cfg.Prices.Currency)
-}
-
-// settle puts what a call came to in the place of what was reserved for it.
-func (b *Budget) settle(call int64, name, caller string, most hold, c Charge) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.held.tokens -= most.tokens
-	b.held.cost -= most.cost
-	b.account.add(line{caller, name}, c)
-	if b.cfg.Journal != nil {
-		b.cfg.Journal.settle(call, name, caller, c) // a failure is told by the next reserve, and by Close
-	}
-	if b.changed != nil {
-		close(b.changed)
-		b.changed = nil
-	}
 }
 
 // Statement tells how the budget stands.

@@ -11,6 +11,9 @@
 //	                            recall: a known fact?   <─────  a resumed run
 //	                            append: a new fact      <─────  each, at once
 //	  append to the ledger ───> it is there             ─────>  go on
+//	                            reserve: may I call?    <─────  each call of a model
+//	  from the budget, the rate > go, wait, or no       ─────>  call; what it cost is
+//	                                                            told with the next words
 //	                            end: result or cause    <─────  and all the rest
 //	  seal in the ledger ─────> it is done              ─────>  acknowledge
 //	                            (the work queue forgets the run)
@@ -39,11 +42,24 @@
 // coordinator. A coordinator that starts anew knows no holds; the worker that had
 // one begins again, and sends again what it had said.
 //
+// # Who pays
+//
+// The budget and the rate are the coordinator's, and a worker knows neither caps
+// nor prices. Before each call of a model it asks, and the coordinator reserves the
+// most that the call can come to, under an id of the run, the worker's try at it,
+// the path ID and the attempt: asked twice it is one reservation. What the call came
+// to is settled once, under the same id. Calls that were reserved and are not
+// settled when their worker has lost the run, or is silent for a lease, count in
+// full, as do those in flight when the coordinator dies: its journal knows of them.
+// So nothing that may have been paid is missing from the account, and the caps hold
+// whatever dies. Where the coordinator cannot be asked no call is made.
+//
 // # What it costs
 //
 // A fact waits for its way to the coordinator and back, and for the ledger to
 // take it, which is durable or not as the ledger makes it. The other messages of
-// a run, which follow from the facts, go together when it ends.
+// a run, which follow from the facts, go together when it ends. A call of a model
+// waits for one more such way, before it is made.
 package cluster
 
 import (
@@ -78,7 +94,7 @@ const (
 	opAppend  op = "append"  // this was said
 	opEnd     op = "end"     // it came to this
 	opRelease op = "release" // I stop, let another go on
-	opPermit  op = "permit"  // when may I call a model?
+	opReserve op = "reserve" // may I call a model?
 )
 
 // call is what a worker says to the coordinator.
@@ -93,6 +109,8 @@ type call struct {
 	Log    []message.Envelope   `json:"log,omitempty"`    // append
 	Result *orchestrator.Result `json:"result,omitempty"` // end
 	Cause  string               `json:"cause,omitempty"`  // end, of a failure
+	Wish   *wish                `json:"wish,omitempty"`   // reserve
+	Paid   []due                `json:"paid,omitempty"`   // any: what calls came to
 }
 
 // state is how the coordinator stands to a call.
@@ -107,6 +125,9 @@ const (
 	stateDone    state = "done"
 	stateOther   state = "other"   // the worker works with another manifest
 	stateRefused state = "refused" // Text says why
+	stateWait    state = "wait"    // there is no room for the call yet: ask again
+	stateOver    state = "over"    // what was reserved is given up: take another
+	stateBroke   state = "broke"   // the call does not fit into the budget; Text says which
 )
 
 // answer is what the coordinator says to a call.
@@ -116,10 +137,11 @@ type answer struct {
 	Manifest json.RawMessage   `json:"manifest,omitempty"` // join
 	Lease    time.Duration     `json:"lease,omitempty"`    // join
 	Timeout  time.Duration     `json:"timeout,omitempty"`  // join: of one run
-	Rated    bool              `json:"rated,omitempty"`    // join: a call of a model needs a permit
 	Known    bool              `json:"known,omitempty"`    // begin: there are facts to recall
 	Fact     *message.Envelope `json:"fact,omitempty"`     // recall
-	Wait     time.Duration     `json:"wait,omitempty"`     // permit
+	Wait     time.Duration     `json:"wait,omitempty"`     // reserve: how long the answer took
+
+	sent time.Time // when the worker asked
 }
 
 // names are the subjects and names of a batch on its server.

@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"golang.org/x/time/rate"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/model/budget"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
 )
@@ -30,10 +31,13 @@ type Config struct {
 	// Losses is how many workers may be lost over one run before it has failed:
 	// most likely it brings them down. 0: 5.
 	Losses int
-	// PerMinute is how many calls of models may start a minute, of all workers
-	// together, evenly spread; 0: any number.
-	PerMinute int
-	Clock     func() time.Time // nil: time.Now; only leases and what is told depend on it
+	// Budget is what the calls of all workers are paid from, those that reserve
+	// them; nil: nothing is counted.
+	Budget *budget.Budget
+	// Requests and Tokens are the most calls to one model that start in any 60
+	// seconds, of all workers together, and their tokens; 0: any number.
+	Requests, Tokens int
+	Clock            func() time.Time // nil: time.Now; only leases and what is told depend on it
 	// Notice hears what a person should know; may be nil. It is called by one
 	// goroutine at a time.
 	Notice func(string)
@@ -62,10 +66,8 @@ func Coordinate(ctx context.Context, nc *nats.Conn, list iter.Seq2[tasks.Task, e
 		cfg.Notice = func(string) {}
 	}
 	c := &coordinator{cfg: cfg, names: namesOf(cfg.Name), ledger: ledger, drain: batch.Drain, timeout: batch.Timeout,
-		made: digest(cfg.Manifest), jobs: map[string]*job{}, done: map[string]bool{}, rate: rate.NewLimiter(rate.Inf, 1)}
-	if cfg.PerMinute > 0 {
-		c.rate.SetLimit(rate.Limit(float64(cfg.PerMinute) / time.Minute.Seconds()))
-	}
+		halt: batch.Halt, halted: make(chan struct{}), made: digest(cfg.Manifest),
+		jobs: map[string]*job{}, done: map[string]bool{}, limiters: map[string]*model.Limiter{}}
 	var err error
 	if c.queue, err = newQueue(nc, c.names, max(1, batch.Concurrency), cfg.Lease); err != nil {
 		return orchestrator.Totals{}, err
@@ -162,13 +164,16 @@ type coordinator struct {
 	ledger  orchestrator.Ledger
 	queue   *queue
 	made    string
-	rate    *rate.Limiter
 	drain   <-chan struct{}
+	halt    func(error) bool // does a run that ended so end all? may be nil
+	halted  chan struct{}    // closed when one has
 	timeout time.Duration
 
-	mu   sync.Mutex
-	jobs map[string]*job // by run: those that are offered or at work
-	done map[string]bool // runs that need nobody any more
+	mu        sync.Mutex
+	jobs      map[string]*job // by run: those that are offered or at work
+	done      map[string]bool // runs that need nobody any more
+	limiters  map[string]*model.Limiter
+	obtaining sync.WaitGroup // calls that wait for the budget or the rate
 }
 
 // listen answers the calls of workers and keeps the queue filled. Stop ends both
@@ -196,6 +201,7 @@ func (c *coordinator) listen(ctx context.Context, nc *nats.Conn) (stop func(), e
 		gate.Unlock()
 		end()
 		wg.Wait() // calls that were taken are answered
+		c.obtaining.Wait()
 	}, nil
 }
 
@@ -217,9 +223,7 @@ func (c *coordinator) receive(ctx context.Context, m *nats.Msg) {
 func (c *coordinator) answer(ctx context.Context, in call) answer {
 	switch in.Op {
 	case opJoin:
-		return answer{State: stateOK, Manifest: c.cfg.Manifest, Lease: c.cfg.Lease, Timeout: c.timeout, Rated: c.cfg.PerMinute > 0}
-	case opPermit:
-		return answer{State: stateOK, Wait: c.rate.Reserve().Delay()}
+		return answer{State: stateOK, Manifest: c.cfg.Manifest, Lease: c.cfg.Lease, Timeout: c.timeout}
 	}
 	if in.Made != c.made {
 		return answer{State: stateOther}
@@ -247,7 +251,7 @@ func (c *coordinator) one(ctx context.Context, run string, task tasks.Task, tell
 	if err != nil {
 		return fmt.Errorf("run %s: %w", run, err)
 	}
-	j := &job{c: c, run: run, task: task, entry: orchestrator.NewMeter(entry), tell: tell, ended: make(chan struct{})}
+	j := &job{c: c, run: run, task: task, entry: orchestrator.NewMeter(entry), tell: tell, ended: make(chan struct{}), calls: map[string]*reserved{}}
 	c.mu.Lock()
 	c.jobs[run] = j
 	c.mu.Unlock()
@@ -270,6 +274,15 @@ func (c *coordinator) one(ctx context.Context, run string, task tasks.Task, tell
 	return stop
 }
 
+// letGo says that no run is to begin any more.
+func (c *coordinator) letGo() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !drained(c.halted) {
+		close(c.halted)
+	}
+}
+
 // finish says that a run needs nobody any more.
 func (c *coordinator) finish(run string) {
 	c.mu.Lock()
@@ -284,13 +297,15 @@ func (c *coordinator) finish(run string) {
 func (c *coordinator) refill(ctx context.Context) {
 	tick := time.NewTicker(max(c.cfg.Lease/4, 10*time.Millisecond))
 	defer tick.Stop()
-	told, drain := false, c.drain
+	told, drain, halted := false, c.drain, c.halted
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-drain: // what nobody works on is let go at once
 			drain = nil
+		case <-halted:
+			halted = nil
 		case <-tick.C:
 		}
 		err := c.refillOnce(ctx)
@@ -308,6 +323,9 @@ func (c *coordinator) refillOnce(ctx context.Context) error {
 		idle = append(idle, j)
 	}
 	c.mu.Unlock()
+	for _, j := range idle {
+		j.expire()
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Lease)
 	defer cancel()
 	offered, err := c.queue.offered(ctx)
@@ -322,7 +340,7 @@ func (c *coordinator) refillOnce(ctx context.Context) error {
 		if j.live() {
 			continue
 		}
-		if drained(c.drain) {
+		if drained(c.drain) || drained(c.halted) {
 			j.interrupt()
 			continue
 		}

@@ -29,7 +29,9 @@ type job struct {
 	heard time.Time
 	began time.Time // of the first worker; zero: none yet
 	lost  int
-	count orchestrator.Event // what entries have counted
+	count orchestrator.Event   // what entries have counted
+	calls map[string]*reserved // of the hold, by id
+	broke error                // the budget refused a call
 
 	ended chan struct{} // closed when event and stop are set
 	event orchestrator.Event
@@ -54,7 +56,15 @@ func (j *job) outcome() (orchestrator.Event, error) {
 func (j *job) interrupt() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.end(orchestrator.Interrupted, nil, nil)
+	j.interrupted(nil)
+}
+
+// interrupted is interrupt under the lock, with what is to be told.
+func (j *job) interrupted(cause error) {
+	j.end(orchestrator.Interrupted, cause, nil)
+	if cause != nil && j.c.halt != nil && j.c.halt(cause) {
+		j.c.letGo()
+	}
 }
 
 // end notes what became of the run.
@@ -64,6 +74,7 @@ func (j *job) end(o orchestrator.Outcome, cause, stop error) {
 		return
 	default:
 	}
+	j.land()
 	j.entry.Count(&j.count)
 	j.event = j.count
 	j.event.Run, j.event.Outcome, j.event.Err = j.run, o, cause
@@ -76,8 +87,18 @@ func (j *job) end(o orchestrator.Outcome, cause, stop error) {
 
 // answer answers a worker's call about the run.
 func (j *job) answer(ctx context.Context, in call) answer {
-	if in.Op == opAppend || in.Op == opRecall {
+	if len(in.Paid) > 0 {
+		j.mu.Lock()
+		if in.Hold == j.hold {
+			j.settle(in.Paid)
+		}
+		j.mu.Unlock()
+	}
+	switch in.Op {
+	case opAppend, opRecall:
 		return j.say(ctx, in)
+	case opReserve:
+		return j.reserve(ctx, in)
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -90,7 +111,10 @@ func (j *job) answer(ctx context.Context, in call) answer {
 	case opEnd:
 		return j.finish(ctx, in)
 	case opRelease:
-		j.hold = ""
+		j.land()
+		if j.hold = ""; j.broke != nil {
+			j.interrupted(j.broke)
+		}
 	}
 	return answer{State: stateOK}
 }
@@ -132,6 +156,8 @@ func (j *job) begin(ctx context.Context, in call) answer {
 			j.end(orchestrator.Interrupted, err, err)
 			return answer{State: stateUnknown}
 		}
+		j.land()
+		j.calls = map[string]*reserved{}
 		j.hold, j.used = in.Hold, true
 		if j.began.IsZero() {
 			j.began = j.c.cfg.Clock()

@@ -28,9 +28,11 @@ type remote struct {
 	again sync.RWMutex
 	anew  int // how often it was begun again
 
-	mu   sync.Mutex
-	sent []message.Envelope // by the order in which they were said
-	kept []message.Envelope
+	mu       sync.Mutex
+	sent     []message.Envelope // by the order in which they were said
+	kept     []message.Envelope
+	dues     []due // what calls came to, and the coordinator may not know
+	attempts int   // at calls of models
 }
 
 // Recall implements [agents.Record].
@@ -120,13 +122,15 @@ func (r *remote) send(ctx context.Context, c call) (answer, error) {
 	for waited := time.Duration(0); ; {
 		r.again.RLock()
 		anew := r.anew
+		c.Paid = r.owed()
 		a, err := r.w.ask(ctx, c)
 		r.again.RUnlock()
 		if err != nil {
 			return a, err
 		}
+		r.told(c.Paid)
 		switch a.State {
-		case stateOK:
+		case stateOK, stateWait, stateOver, stateBroke:
 			return a, nil
 		case stateDone:
 			if c.Op == opEnd || c.Op == opBeat {
@@ -205,9 +209,9 @@ func (r *remote) beat(ctx context.Context) {
 }
 
 // release hands the run back, so that another worker need not wait for the end of
-// the lease. Ctx has ended.
+// the lease. Ctx may have ended.
 func (r *remote) release(ctx context.Context) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_, _ = r.w.ask(within, call{Op: opRelease, Run: r.run, Hold: r.hold}) // without it the lease ends
+	_, _ = r.w.ask(within, call{Op: opRelease, Run: r.run, Hold: r.hold, Paid: r.owed()}) // without it the lease ends
 }

@@ -2,13 +2,11 @@ package cluster_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -17,43 +15,6 @@ import (
 	"github.com/mars-rec/mars/orchestrator/cluster"
 	"github.com/mars-rec/mars/orchestrator/ledger"
 )
-
-// TestOneRateForAllWorkers lets two workers call models under one limit of a call a
-// minute: the second has to wait, whoever it is.
-func TestOneRateForAllWorkers(t *testing.T) {
-	s := serve(t, t.TempDir(), server.RANDOM_PORT)
-	ctx, stop := context.WithCancel(t.Context())
-	st := open(t, filepath.Join(t.TempDir(), "run.db"))
-	defer st.Close()
-	nc, ended := connect(t, s.ClientURL()), make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = cluster.Coordinate(ctx, nc, list(1), ledger.New(st), orchestrator.BatchConfig{},
-			cluster.Config{Manifest: manifest, PerMinute: 1}) // it ends with its context
-	}()
-	called := 0
-	m := model.Func(func(context.Context, model.Request) (model.Reply, error) { called++; return model.Reply{}, nil })
-	for i, want := range []error{nil, context.DeadlineExceeded} {
-		w, err := cluster.Join(t.Context(), connect(t, s.ClientURL()), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		within := t.Context()
-		if want != nil {
-			var cancel context.CancelFunc
-			within, cancel = context.WithTimeout(within, 50*time.Millisecond)
-			defer cancel()
-		}
-		if _, err := w.Limit(m).Generate(within, model.Request{}); !errors.Is(err, want) {
-			t.Errorf("call %d: error is %v, want %v", i+1, err, want)
-		}
-	}
-	if called != 1 {
-		t.Errorf("%d calls in a minute, want 1", called)
-	}
-	stop()
-	<-ended
-}
 
 // TestSecondCoordinatorIsRefused: two would give out the same runs.
 func TestSecondCoordinatorIsRefused(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
 )
@@ -84,13 +85,13 @@ func play(ctx context.Context, draw *rand.Rand) error {
 	var c *coordinator
 	var j *job
 	start := func() error {
-		c = &coordinator{cfg: cfg, ledger: b, jobs: map[string]*job{}, done: map[string]bool{}}
+		c = &coordinator{cfg: cfg, ledger: b, jobs: map[string]*job{}, done: map[string]bool{}, halted: make(chan struct{}), limiters: map[string]*model.Limiter{}}
 		entry, err := b.Begin(ctx, run, tasks.Task{})
 		if errors.Is(err, orchestrator.ErrDone) {
 			c.done[run] = true
 			return nil
 		}
-		j = &job{c: c, run: run, entry: orchestrator.NewMeter(entry), tell: func(orchestrator.Event) {}, ended: make(chan struct{})}
+		j = &job{c: c, run: run, entry: orchestrator.NewMeter(entry), tell: func(orchestrator.Event) {}, ended: make(chan struct{}), calls: map[string]*reserved{}}
 		c.jobs[run] = j
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 )
 
@@ -63,7 +64,9 @@ func (s *shift) one(ctx context.Context, m jetstream.Msg) error {
 	}
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &remote{w: s.Worker, ctx: running, run: o.Run, hold: hold, known: a.Known, lose: cancel}
+	r := &remote{w: s.Worker, run: o.Run, hold: hold, known: a.Known, lose: cancel}
+	running = context.WithValue(running, runKey{}, r)
+	r.ctx = running
 	s.settle(ctx, running, m, r, s.make(running, m, r, o))
 	return nil
 }
@@ -89,12 +92,13 @@ func (s *shift) make(ctx context.Context, m jetstream.Msg, r *remote, o offer) o
 	if err != nil {
 		e.Outcome, e.Err = orchestrator.Failed, err
 	}
-	if err != nil && ctx.Err() == nil {
+	broke := errors.Is(err, model.ErrBudget)
+	if err != nil && ctx.Err() == nil && !broke {
 		if err := r.Fail(ctx, err); err != nil {
 			e.Outcome, e.Err = orchestrator.Interrupted, err
 		}
 	}
-	if ctx.Err() != nil && e.Outcome == orchestrator.Failed {
+	if (ctx.Err() != nil || broke) && e.Outcome == orchestrator.Failed {
 		e.Outcome = orchestrator.Interrupted
 	}
 	stop()
@@ -126,6 +130,9 @@ func (s *shift) settle(ctx, running context.Context, m jetstream.Msg, r *remote,
 		_ = m.Ack()
 	case errors.Is(context.Cause(running), errTaken):
 		// The offer is another worker's now: it is not ours to acknowledge.
+	case errors.Is(e.Err, model.ErrBudget):
+		r.release(ctx) // it is not failed: whoever has a larger budget offers it anew
+		_ = m.Term()
 	default:
 		if ctx.Err() != nil {
 			r.release(ctx)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/mars-rec/mars/agents"
 	"github.com/mars-rec/mars/message"
-	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
 )
@@ -61,24 +60,6 @@ func Join(ctx context.Context, nc *nats.Conn, name string) (*Worker, error) {
 
 // Manifest is what the coordinator makes runs with.
 func (w *Worker) Manifest() json.RawMessage { return w.join.Manifest }
-
-// Limit makes each call of m wait for a permit of the coordinator, if it has a
-// limit for all workers together. It belongs under whatever repeats calls.
-func (w *Worker) Limit(m model.Model) model.Model {
-	if !w.join.Rated {
-		return m
-	}
-	return model.Func(func(ctx context.Context, req model.Request) (model.Reply, error) {
-		a, err := w.ask(ctx, call{Op: opPermit})
-		if err != nil {
-			return model.Reply{}, err
-		}
-		if err := wait(ctx, a.Wait); err != nil {
-			return model.Reply{}, err
-		}
-		return m.Generate(ctx, req)
-	})
-}
 
 // WorkConfig says how a worker works. The zero value makes one run at a time.
 type WorkConfig struct {
@@ -170,6 +151,7 @@ func (w *Worker) ask(ctx context.Context, c call) (answer, error) {
 	const first, last = 20 * time.Millisecond, 2 * time.Second
 	for pause := time.Duration(first); ; pause = min(2*pause, last) {
 		within, cancel := context.WithTimeout(ctx, w.patience())
+		sent := time.Now()
 		m, err := w.nc.RequestWithContext(within, w.names.calls(), payload)
 		cancel()
 		switch {
@@ -184,6 +166,7 @@ func (w *Worker) ask(ctx context.Context, c call) (answer, error) {
 			if err := json.Unmarshal(m.Data, &a); err != nil {
 				return a, fmt.Errorf("the coordinator's answer to %s: %w", c.Op, err)
 			}
+			a.sent = sent
 			return a, nil
 		}
 		if err := wait(ctx, pause); err != nil {
