@@ -63,7 +63,7 @@ type starting struct{ model model.Model }
 
 // Generate implements [model.Model].
 func (s starting) Generate(ctx context.Context, req model.Request) (model.Reply, error) {
-	if g, ok := ctx.Value(grantKey{}).(*grant); ok && time.Since(g.since) > slack {
+	if g, ok := ctx.Value(grantKey{}).(*grant); ok && g.r.w.clock().Sub(g.since) > slack {
 		if err := g.obtain(ctx); err != nil {
 			return model.Reply{}, &model.Error{Unbilled: true, Err: err}
 		}
@@ -92,7 +92,7 @@ func (g *grant) obtain(ctx context.Context) error {
 		}
 		switch a.State {
 		case stateOK:
-			if g.since = a.sent.Add(a.Wait); time.Since(g.since) <= slack {
+			if g.since = a.sent.Add(a.Wait); g.r.w.clock().Sub(g.since) <= slack {
 				return nil
 			}
 		case stateBroke:

@@ -93,7 +93,7 @@ func (r *reserved) settle(o budget.Outcome) {
 // reserve answers a worker that wants to make a call: when the budget and the rate
 // have room for it, or after a while that they have none yet.
 func (j *job) reserve(ctx context.Context, in call) answer {
-	asked := time.Now()
+	asked := j.c.cfg.Clock()
 	if err := in.Wish.check(); err != nil {
 		return answer{State: stateRefused, Text: err.Error()}
 	}
@@ -135,7 +135,7 @@ func (j *job) reserve(ctx context.Context, in call) answer {
 	case r.turn != nil && !r.limiter.Renew(r.turn):
 		return answer{State: stateOver}
 	}
-	return answer{State: stateOK, Wait: time.Since(asked)}
+	return answer{State: stateOK, Wait: j.c.cfg.Clock().Sub(asked)}
 }
 
 // want begins to obtain what a call needs.

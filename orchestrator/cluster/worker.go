@@ -40,7 +40,8 @@ type Worker struct {
 	names names
 	join  answer
 	made  string
-	over  atomic.Bool // the batch is complete: whoever is still at work has lost its run
+	clock func() time.Time // of its own: for how long word of a grant took
+	over  atomic.Bool      // the batch is complete: whoever is still at work has lost its run
 }
 
 // Join finds the coordinator of the batch of that name, "" for [DefaultName], and
@@ -50,7 +51,7 @@ func Join(ctx context.Context, nc *nats.Conn, name string) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{nc: nc, js: js, names: namesOf(name)}
+	w := &Worker{nc: nc, js: js, names: namesOf(name), clock: time.Now}
 	if w.join, err = w.ask(ctx, call{Op: opJoin}); err != nil {
 		return nil, err
 	}
@@ -151,7 +152,7 @@ func (w *Worker) ask(ctx context.Context, c call) (answer, error) {
 	const first, last = 20 * time.Millisecond, 2 * time.Second
 	for pause := time.Duration(first); ; pause = min(2*pause, last) {
 		within, cancel := context.WithTimeout(ctx, w.patience())
-		sent := time.Now()
+		sent := w.clock()
 		m, err := w.nc.RequestWithContext(within, w.names.calls(), payload)
 		cancel()
 		switch {
