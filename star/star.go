@@ -50,7 +50,7 @@ func Seat(tools []string) agents.Seat {
 // Config of a student. The zero value works, but for roles: a plan that gives
 // work to a role that is not among them is not in the form.
 type Config struct {
-	Roles   []string            // to whom a plan may give work: those of the team that taught it
+	Form    trajectories.Form   // of the team that taught it
 	Detail  trajectories.Detail // how much it is told, which is what it was trained on
 	Steps   int                 // model calls of one task, at most; 0: 16
 	Calls   int                 // tool calls of one task, at most; 0: 64
@@ -158,7 +158,7 @@ func (s student) conclude(ctx context.Context, t *agents.Turn, conversation []mo
 		return nil, fmt.Errorf("%s: reply %s: %w", t.Self, last.Ref, err)
 	}
 	// What is wrong with the rest shows where it is scored: what was read until there is noted.
-	read, _ := trajectories.Parse(conversation, labels, s.cfg.Roles)
+	read, _ := trajectories.Parse(conversation, labels, s.cfg.Form)
 	var notes []message.Body
 	if len(read.Plan.Subtasks) > 0 {
 		notes = append(notes, read.Plan)

@@ -77,7 +77,7 @@ func TestOneConversation(t *testing.T) {
 		},
 	} {
 		script := modeltest.NewScript(replies...)
-		got, err := ask(t, script, star.Config{Roles: roles})
+		got, err := ask(t, script, star.Config{Form: trajectories.Form{Roles: roles}})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -111,7 +111,7 @@ func TestOneConversation(t *testing.T) {
 func TestTheRuleStudent(t *testing.T) {
 	for name, world := range map[string]func() (*taskstest.Source, tasks.Task){"library": taskstest.Library, "hostile": taskstest.Hostile} {
 		source, task := world()
-		got, err := askOf(t, source, task, builtin.New(builtin.Config{}), star.Config{Roles: roles})
+		got, err := askOf(t, source, task, builtin.New(builtin.Config{}), star.Config{Form: trajectories.Form{Roles: roles}})
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -119,7 +119,7 @@ func TestTheRuleStudent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		read, err := trajectories.Parse(told, task.Labels(), roles)
+		read, err := trajectories.Parse(told, task.Labels(), trajectories.Form{Roles: roles})
 		if err != nil || len(read.Analyses) != 4 || len(read.Deviations) > 0 {
 			t.Errorf("%s: %d analyses, deviations %v, %v", name, len(read.Analyses), read.Deviations, err)
 		}
@@ -139,7 +139,7 @@ func TestSeatedAloneItReplays(t *testing.T) {
 		o, err := orchestrator.New(orchestrator.Config{
 			Team: orchestrator.Team{Seats: []agents.Seat{star.Seat(names)}}, Source: source, Tools: toolbox(), Model: orchestrator.Model{Name: "m", Model: m},
 			Cast: func(_ agents.Seat, v tasks.View) (agents.Agent, error) {
-				return star.Config{Roles: roles}.Agent(v), nil
+				return star.Config{Form: trajectories.Form{Roles: roles}}.Agent(v), nil
 			},
 		})
 		if err != nil {

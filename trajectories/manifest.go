@@ -18,8 +18,11 @@ const Everyone = "default"
 // manifests and equal facts are equal, so a run is resumed only under the
 // manifest that it began with.
 type Manifest struct {
-	Team    string `json:"team"`    // hash of the workflow and its roles
-	Prompts string `json:"prompts"` // hash of the prompts
+	Team string `json:"team"` // hash of the workflow and its roles
+	// Without are the phases that the team has not, as [Form] names them: what
+	// follows from the team, for whoever reads the runs.
+	Without []string `json:"without,omitempty"`
+	Prompts string   `json:"prompts"` // hash of the prompts
 	// Models has the name of the model of each role; Everyone stands for those
 	// that are not named.
 	Models   map[string]string `json:"models"`

@@ -33,10 +33,11 @@ type Deviation struct {
 // least one tool call before the first reflection, and none after the ranking
 // (an environment hears of calls before it hears of the plan); every call has
 // arguments that are a JSON object, and its answer right after it, in the order
-// of the calls. Analyses may be absent. Subtasks go to the given roles. What is
-// wrong is the error; what has one reading only is repaired, and told.
-func Parse(messages []model.Message, labels, roles []string) (Reading, error) {
-	p := parser{labels: labels, roles: roles}
+// of the calls. What the form is without may be absent, and so may analyses.
+// Subtasks go to the form's roles. What is wrong is the error; what has one
+// reading only is repaired, and told.
+func Parse(messages []model.Message, labels []string, form Form) (Reading, error) {
+	p := parser{labels: labels, form: form}
 	for i, m := range messages {
 		p.at = i
 		if len(p.waiting) > 0 && m.Role != model.ToolRole {
@@ -59,8 +60,10 @@ func Parse(messages []model.Message, labels, roles []string) (Reading, error) {
 // parser holds a conversation against the form.
 type parser struct {
 	at              int // the message that is read
-	labels, roles   []string
+	labels          []string
+	form            Form
 	read            Reading
+	begun           bool // something was said
 	planned, ranked bool
 	waiting         []model.ToolCall // calls without an answer yet
 }
@@ -99,11 +102,14 @@ func (p *parser) block(b phase.Block) (err error) {
 	switch {
 	case p.ranked:
 		return fmt.Errorf("<%s> comes after the ranking", b.Tag)
-	case !p.planned && b.Tag != "plan":
+	case p.form.Wants(PlanPhase) && !p.planned && b.Tag != "plan":
 		return fmt.Errorf("<%s> comes before the plan", b.Tag)
 	case p.planned && b.Tag == "plan":
 		return errors.New("there are two plans")
+	case p.begun && b.Tag == "plan":
+		return errors.New("the plan does not come first")
 	}
+	p.begun = true
 	var repaired []phase.Deviation
 	defer func() {
 		for _, d := range repaired {
@@ -113,20 +119,20 @@ func (p *parser) block(b phase.Block) (err error) {
 	switch b.Tag {
 	case "plan":
 		p.planned = true
-		p.read.Plan, repaired, err = phase.ParsePlan(b.Text, p.roles)
+		p.read.Plan, repaired, err = phase.ParsePlan(b.Text, p.form.Roles)
 	case "analysis":
 		var a phase.Analysis
 		a, repaired, err = phase.ParseAnalysis(b.Text, b.Role, p.labels)
 		p.read.Analyses = append(p.read.Analyses, a)
 	case "reflection":
-		if p.read.Calls == 0 {
+		if p.read.Calls == 0 && p.form.Wants(ToolPhase) {
 			return errors.New("no tool is called before the <reflection>")
 		}
 		var r phase.Reflection
-		r, repaired, err = phase.ParseReflection(b.Text, p.roles)
+		r, repaired, err = phase.ParseReflection(b.Text, p.form.Roles)
 		p.read.Reflections = append(p.read.Reflections, r)
 	case "recommend":
-		if len(p.read.Reflections) == 0 {
+		if len(p.read.Reflections) == 0 && p.form.Wants(ReflectionPhase) {
 			return errors.New("<recommend> comes before a reflection")
 		}
 		p.ranked = true
@@ -150,11 +156,11 @@ func (p *parser) end() error {
 	switch {
 	case len(p.waiting) > 0:
 		return fmt.Errorf("the call of %s has no answer", p.waiting[0].Name)
-	case !p.planned:
+	case !p.planned && p.form.Wants(PlanPhase):
 		return errors.New("there is no <plan>")
-	case p.read.Calls == 0:
+	case p.read.Calls == 0 && p.form.Wants(ToolPhase):
 		return errors.New("no tool is called")
-	case len(p.read.Reflections) == 0:
+	case len(p.read.Reflections) == 0 && p.form.Wants(ReflectionPhase):
 		return errors.New("there is no <reflection>")
 	case !p.ranked:
 		return errors.New("there is no <recommend>")

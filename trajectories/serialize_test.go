@@ -177,7 +177,7 @@ func TestParseHoldsToTheForm(t *testing.T) {
 	good := func() []model.Message { return linear(t, revised(t), trajectories.Linear{SkipRevised: true}) }
 	last := len(good()) - 1
 	labels, roles := []string{"c01", "c02", "c03"}, []string{"recent", "profile"}
-	if _, err := trajectories.Parse(good(), labels, roles); err != nil {
+	if _, err := trajectories.Parse(good(), labels, trajectories.Form{Roles: roles}); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -217,7 +217,7 @@ func TestParseHoldsToTheForm(t *testing.T) {
 		"wrong answer": {func(m []model.Message) []model.Message { m[3], m[4] = m[4], m[3]; return m }, "the call is"},
 		"unknown role": {func(m []model.Message) []model.Message { return changed(m, 2, "- recent", "- critic") }, "no role"},
 	} {
-		_, err := trajectories.Parse(c.change(good()), labels, roles)
+		_, err := trajectories.Parse(c.change(good()), labels, trajectories.Form{Roles: roles})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -246,11 +246,11 @@ func TestSerializeNeedsAWholeRun(t *testing.T) {
 // readBack parses a conversation and compares it with the log.
 func readBack(t *testing.T, tr *trajectories.Trajectory, messages []model.Message) trajectories.Reading {
 	t.Helper()
-	roles, err := tr.Roles()
+	form, err := tr.Form()
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := trajectories.Parse(messages, tr.Run.Task.Labels(), roles)
+	read, err := trajectories.Parse(messages, tr.Run.Task.Labels(), form)
 	if err != nil {
 		t.Fatal(err)
 	}

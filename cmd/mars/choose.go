@@ -157,15 +157,21 @@ func (x *chosen) Close() error {
 	return errors.Join(errs...)
 }
 
-// roles are those of all teams, in order.
-func (x *chosen) roles() []string {
-	var all []string
-	for _, s := range x.setups {
-		for _, role := range roleNames(s.Team) {
-			if !slices.Contains(all, role) {
-				all = append(all, role)
+// form is that of all teams together: their roles, in order, and without the
+// phases that none of them has.
+func (x *chosen) form() trajectories.Form {
+	var all trajectories.Form
+	for i, s := range x.setups {
+		form := formOf(s.Team)
+		for _, role := range form.Roles {
+			if !slices.Contains(all.Roles, role) {
+				all.Roles = append(all.Roles, role)
 			}
 		}
+		if i == 0 {
+			all.Without = form.Without
+		}
+		all.Without = slices.DeleteFunc(all.Without, form.Wants)
 	}
 	return all
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mars-rec/mars/agents"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/star/environment"
 	"github.com/mars-rec/mars/star/environment/mcp"
@@ -75,7 +76,7 @@ func (a *app) world(ctx context.Context, f worldFlags) (e *environment.Environme
 	if d, err = openData(f.data); err != nil {
 		return nil, nil, err
 	}
-	cfg.Source, cfg.Roles = d, roleNames(team)
+	cfg.Source, cfg.Form = d, formOf(team)
 	cfg.Tools = taught(team, toolbox(d.Manifest().Recipe.Format))
 	if err = fits(ctx, d, f.tasks, cfg.Tasks...); err == nil {
 		e, err = environment.New(cfg)
@@ -96,6 +97,25 @@ func roleNames(team orchestrator.Team) []string {
 		}
 	}
 	return names
+}
+
+// formOf says what a conversation of the team has: its phases, and the roles to
+// whom its plan may give work.
+func formOf(team orchestrator.Team) trajectories.Form {
+	form := trajectories.Form{Roles: roleNames(team)}
+	has := func(kind string) bool {
+		return slices.ContainsFunc(team.Seats, func(s agents.Seat) bool { return s.Kind == kind })
+	}
+	if !has("planner") {
+		form.Without = append(form.Without, trajectories.PlanPhase)
+	}
+	if !has("reflector") {
+		form.Without = append(form.Without, trajectories.ReflectionPhase)
+	}
+	if len(toolSpecs(team)) == 0 {
+		form.Without = append(form.Without, trajectories.ToolPhase)
+	}
+	return form
 }
 
 // taught are the tools that a student of the team has: those that the rows of

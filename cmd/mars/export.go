@@ -196,7 +196,7 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 	}
 	cfg := export.Config{
 		Reward: by,
-		Tools:  specs, Roles: x.roles(), Linear: x.config.Linear, As: export.Format(e.as), ShardRows: e.shard,
+		Tools:  specs, Form: x.form(), Linear: x.config.Linear, As: export.Format(e.as), ShardRows: e.shard,
 		Splits: e.splits, Permutations: e.permutations, Seed: e.seed,
 	}
 	cfg.Template = x.template
@@ -242,7 +242,7 @@ func (x *chosen) selected(ctx context.Context, s *filter.Selection) (export.Chos
 }
 
 // toolSpecs returns the tools that some role of a team may call, in the order
-// in which tools are known; all of them where the roles name none.
+// in which tools are known; all of them where there are no roles.
 func toolSpecs(team orchestrator.Team) []model.ToolSpec {
 	named := map[string]bool{}
 	for _, seat := range team.Seats {
@@ -252,7 +252,7 @@ func toolSpecs(team orchestrator.Team) []model.ToolSpec {
 	}
 	var specs []model.ToolSpec
 	for _, t := range toolbox("") {
-		if len(named) == 0 || named[t.Name] {
+		if len(team.Seats) == 0 || named[t.Name] {
 			specs = append(specs, t.ToolSpec)
 		}
 	}

@@ -184,7 +184,7 @@ func (f *serveFlags) recommenders(ctx context.Context, data *datasets.Dataset, c
 	}
 	student := star.Student{
 		Model: m, Name: f.model, Tools: taught(team, named), Clock: cfg.Clock,
-		Sampling: model.Sampling{MaxTokens: f.maxTokens}, Config: star.Config{Roles: roleNames(team), Detail: detail},
+		Sampling: model.Sampling{MaxTokens: f.maxTokens}, Config: star.Config{Form: formOf(team), Detail: detail},
 	}
 	cfg.Student = func(ctx context.Context, v tasks.View, hear func(model.Chunk)) (star.Answer, error) {
 		s := student

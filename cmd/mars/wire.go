@@ -229,7 +229,7 @@ func (s setup) cast() (func(agents.Seat, tasks.View) (agents.Agent, error), stri
 // castNow is cast for runs that are no forks.
 func (s setup) castNow() (func(agents.Seat, tasks.View) (agents.Agent, error), string, error) {
 	if s.Student {
-		student := star.Config{Roles: roleNames(s.Team), Detail: s.Detail}
+		student := star.Config{Form: formOf(s.Team), Detail: s.Detail}
 		digest, err := s.Detail.OpeningDigest()
 		return func(_ agents.Seat, view tasks.View) (agents.Agent, error) { return student.Agent(view), nil }, digest, err
 	}
@@ -278,6 +278,7 @@ func (s setup) manifest(w *works) (trajectories.Manifest, error) {
 		return m, err
 	}
 	m.Team = fmt.Sprintf("%x", sha256.Sum256(team))
+	m.Without = formOf(s.Team).Without
 	if s.Student {
 		m.Team = "student of " + m.Team
 	}

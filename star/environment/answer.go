@@ -130,7 +130,7 @@ func size(messages []model.Message) int {
 
 func (s *Session) judge(conversation []model.Message) (Outcome, error) {
 	if s.env.cfg.Gold == nil {
-		if err := reward.Form(s.task, conversation, s.env.cfg.Roles); err != nil {
+		if err := reward.Form(s.task, conversation, s.env.cfg.Form); err != nil {
 			return Outcome{Parts: map[string]float64{"format": -1}, Note: err.Error()}, nil
 		}
 		return Outcome{Parts: map[string]float64{"format": 1}}, nil
@@ -142,7 +142,7 @@ func (s *Session) judge(conversation []model.Message) (Outcome, error) {
 	if s.env.cfg.Reward != nil {
 		judge = s.env.cfg.Reward.Conversation
 	}
-	score, err := judge(s.task, conversation, s.env.cfg.Roles, s.env.cfg.Gold[s.task.ID])
+	score, err := judge(s.task, conversation, s.env.cfg.Form, s.env.cfg.Gold[s.task.ID])
 	if err != nil {
 		s.env.cfg.Report(fmt.Errorf("task %s: %w", s.task.ID, err))
 		return Outcome{}, fmt.Errorf("the reward: %w", errFailed)

@@ -59,8 +59,8 @@ var (
 type Config struct {
 	Tasks  []tasks.Task
 	Source tasks.Source
-	Tools  []tools.Named        // in the order in which the student is told of them
-	Roles  []string             // to whom a plan may give work
+	Tools  []tools.Named        // in the order in which the student is told of them; none only where the form is without
+	Form   trajectories.Form    // of the team that taught the student: which conversation is well formed
 	Detail trajectories.Detail  // how much the student is told
 	Gold   map[string]gold.Gold // by task; nil: answers get no reward. Otherwise every task has one
 	Reward *reward.Composition  // of an answer; nil: the paper's
@@ -121,8 +121,13 @@ func New(cfg Config) (*Environment, error) {
 	switch {
 	case len(cfg.Tasks) == 0:
 		return nil, errors.New("environment: there are no tasks")
-	case cfg.Source == nil || len(cfg.Tools) == 0 || len(cfg.Roles) == 0:
-		return nil, errors.New("environment: source, tools or roles are missing")
+	case cfg.Source == nil || len(cfg.Form.Roles) == 0:
+		return nil, errors.New("environment: source or roles are missing")
+	case len(cfg.Tools) == 0 && cfg.Form.Wants(trajectories.ToolPhase):
+		return nil, errors.New("environment: tools are missing, without which no answer is well formed")
+	}
+	if err := cfg.Form.Check(); err != nil {
+		return nil, fmt.Errorf("environment: %w", err)
 	}
 	for i, t := range cfg.Tasks {
 		if _, ok := e.index[t.ID]; ok {

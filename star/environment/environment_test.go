@@ -337,7 +337,7 @@ func TestNewRefuses(t *testing.T) {
 		"no tasks":             func(c *environment.Config) { c.Tasks = nil },
 		"a task twice":         func(c *environment.Config) { c.Tasks = append(c.Tasks, c.Tasks[0]) },
 		"no tools":             func(c *environment.Config) { c.Tools = nil },
-		"no roles":             func(c *environment.Config) { c.Roles = nil },
+		"no roles":             func(c *environment.Config) { c.Form.Roles = nil },
 		"no source":            func(c *environment.Config) { c.Source = nil },
 		"gold of others":       func(c *environment.Config) { c.Gold = map[string]gold.Gold{"x": {}} },
 		"gold not a candidate": func(c *environment.Config) { c.Gold = map[string]gold.Gold{"t1": {ID: "t1", Items: []string{"b99"}}} },

@@ -27,12 +27,13 @@ import (
 	"github.com/mars-rec/mars/tasks/taskstest"
 	"github.com/mars-rec/mars/tools/catalog"
 	"github.com/mars-rec/mars/tools/cf"
+	"github.com/mars-rec/mars/trajectories"
 )
 
 // student is the rule-based one, or one with a model of the test's.
 func student(m model.Model) service.Recommender {
 	s := star.Student{Model: m, Name: "m", Tools: slices.Concat(cf.Tools(cf.Config{}), catalog.Tools(catalog.Config{})),
-		Config: star.Config{Roles: []string{"divergence", "historical", "profile", "recent"}}}
+		Config: star.Config{Form: trajectories.Form{Roles: []string{"divergence", "historical", "profile", "recent"}}}}
 	return func(ctx context.Context, v tasks.View, hear func(model.Chunk)) (star.Answer, error) {
 		s := s
 		s.OnChunk = hear

@@ -150,7 +150,7 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	before := cpu(b)
 	for b.Loop() {
-		if _, err := trajectories.Parse(messages, t.Run.Task.Labels(), []string{"recent"}); err != nil {
+		if _, err := trajectories.Parse(messages, t.Run.Task.Labels(), trajectories.Form{Roles: []string{"recent"}}); err != nil {
 			b.Fatal(err)
 		}
 	}

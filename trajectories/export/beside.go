@@ -29,9 +29,10 @@ type besides struct {
 	Validating string   // and for those of the validation
 	Folder     string   // that they are in, as seen from it
 	Tools      []string // each a JSON object, as chat templates print it
-	// Reward is what reward.py computes; Roles are those that it knows, as JSON.
-	Reward described
-	Roles  string
+	// Reward is what reward.py computes; Roles are those that it knows, and
+	// Without the phases that it does not ask for, as JSON.
+	Reward         described
+	Roles, Without string
 	// Max is the length in tokens that no row exceeds; 0, if nobody counted.
 	Max int
 }
@@ -107,14 +108,16 @@ func (b *besides) judge(cfg Config) error {
 	}
 	b.Reward = described{d, reward.PaperVersion, reward.PartsVersion}
 	b.Roles = "None"
-	if cfg.Roles != nil {
-		roles, err := message.Marshal(cfg.Roles)
+	if cfg.Form.Roles != nil {
+		roles, err := message.Marshal(cfg.Form.Roles)
 		if err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
 		b.Roles = string(roles)
 	}
-	return nil
+	without, err := message.Marshal(append([]string{}, cfg.Form.Without...))
+	b.Without = string(without)
+	return err
 }
 
 // quoteYAML writes a text on one line as a YAML string.

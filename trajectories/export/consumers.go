@@ -8,6 +8,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/filter"
 )
 
@@ -73,7 +74,7 @@ func open(name string, cfg Config) (*sheet, consumer, error) {
 	if !slices.Contains(c.formats, cfg.As) {
 		return nil, c, fmt.Errorf("%s: its consumer does not read %s, but %v", name, cfg.As, c.formats[0])
 	}
-	if len(cfg.Tools) == 0 {
+	if len(cfg.Tools) == 0 && cfg.Form.Wants(trajectories.ToolPhase) {
 		return nil, c, errors.New(name + ": the tools are missing")
 	}
 	tools, err := ToolsJSON(cfg.Tools)

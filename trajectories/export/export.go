@@ -49,9 +49,10 @@ type Config struct {
 	// Tools are the tools that the student will have, in the order in which it
 	// is told of them, in the words of Linear's [trajectories.Detail].
 	Tools []model.ToolSpec
-	// Roles are those that a plan may give work to, for the reward that stands
-	// beside rows for reinforcement learning; nil: any.
-	Roles []string
+	// Form is which conversation is well formed, for the reward that stands
+	// beside rows for reinforcement learning; of no roles: a plan may give work
+	// to any.
+	Form trajectories.Form
 	// Reward is that reward; nil: the paper's.
 	Reward *reward.Composition
 	// Linear says how a run is told.

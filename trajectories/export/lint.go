@@ -16,11 +16,11 @@ func lint(t *filter.Sample, messages []model.Message, g gold.Gold, toolNames map
 	if err := lintRoles(messages, toolNames); err != nil {
 		return err
 	}
-	roles, err := t.Roles()
+	form, err := t.Form()
 	if err != nil {
 		return err
 	}
-	if _, err := trajectories.Parse(messages, t.Run.Task.Labels(), roles); err != nil {
+	if _, err := trajectories.Parse(messages, t.Run.Task.Labels(), form); err != nil {
 		return err
 	}
 	for i, m := range messages {

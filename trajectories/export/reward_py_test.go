@@ -16,15 +16,16 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/gold"
+	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
 	"github.com/mars-rec/mars/trajectories/reward"
 )
 
 // conversation is a line of the vectors that every reward is held to.
 type conversation struct {
-	Name     string             `json:"name"`
-	Task     tasks.Task         `json:"task"`
-	Roles    []string           `json:"roles"`
+	Name string     `json:"name"`
+	Task tasks.Task `json:"task"`
+	trajectories.Form
 	Gold     gold.Gold          `json:"gold"`
 	Messages []model.Message    `json:"messages"`
 	Paper    float64            `json:"paper"`
@@ -70,7 +71,7 @@ func byPython(t *testing.T, by *reward.Composition, all []conversation) []judgem
 		t.Skip("python3 is not here: reward.py is not held to the vectors")
 	}
 	dir := t.TempDir()
-	m, err := export.Write(t.Context(), dir, export.TRLGRPO, export.Config{Tools: specs, Roles: []string{"recent"}, Reward: by}, export.Chosen{Groups: groups(run("t1", answer))}, export.Source{})
+	m, err := export.Write(t.Context(), dir, export.TRLGRPO, export.Config{Tools: specs, Form: trajectories.Form{Roles: []string{"recent"}}, Reward: by}, export.Chosen{Groups: groups(run("t1", answer))}, export.Source{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestPythonVectors(t *testing.T) {
 		if len(got.Parts) != len(c.Parts) {
 			t.Errorf("%s: the parts are %v, want %v", c.Name, got.Parts, c.Parts)
 		}
-		score, err := by.Conversation(c.Task, c.Messages, c.Roles, c.Gold)
+		score, err := by.Conversation(c.Task, c.Messages, c.Form, c.Gold)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +239,7 @@ func TestPythonAgrees(t *testing.T) {
 	by, well := composed(t), 0
 	for i, got := range byPython(t, by, all) {
 		c := all[i]
-		score, err := by.Conversation(c.Task, c.Messages, c.Roles, c.Gold)
+		score, err := by.Conversation(c.Task, c.Messages, c.Form, c.Gold)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -116,7 +116,7 @@ func (s *Sample) Score(ctx context.Context, by Scorer, g gold.Gold) (trajectorie
 
 func (s *Sample) score(ctx context.Context, by Scorer, g gold.Gold) (trajectories.Score, error) {
 	messages, wrong := s.Conversation(trajectories.Linear{})
-	roles, err := s.Roles()
+	form, err := s.Form()
 	if err != nil && wrong == nil {
 		wrong = err
 	}
@@ -126,7 +126,7 @@ func (s *Sample) score(ctx context.Context, by Scorer, g gold.Gold) (trajectorie
 	case wrong != nil:
 		return by.by.Score(ctx, s.recorded(), g)
 	case by.by == nil:
-		return reward.Conversation(s.Run.Task, messages, roles, g)
+		return reward.Conversation(s.Run.Task, messages, form, g)
 	}
-	return by.by.Conversation(s.Run.Task, messages, roles, g)
+	return by.by.Conversation(s.Run.Task, messages, form, g)
 }

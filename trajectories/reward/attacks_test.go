@@ -13,13 +13,14 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/gold"
+	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/reward"
 )
 
 // setting is what the conversations of the files in testdata are about.
 type setting struct {
-	Task    tasks.Task      `json:"task"`
-	Roles   []string        `json:"roles"`
+	Task tasks.Task `json:"task"`
+	trajectories.Form
 	Gold    gold.Gold       `json:"gold"`
 	Opening []model.Message `json:"opening"` // system and user
 }
@@ -93,11 +94,11 @@ func TestAttacks(t *testing.T) {
 	composed := everything(t)
 	for _, a := range all {
 		messages := append(about.Opening[:2:2], a.Messages...)
-		paper, err := reward.Conversation(about.Task, messages, about.Roles, about.Gold)
+		paper, err := reward.Conversation(about.Task, messages, about.Form, about.Gold)
 		if err != nil {
 			t.Fatalf("%s: %v", a.Name, err)
 		}
-		parts, err := composed.Conversation(about.Task, messages, about.Roles, about.Gold)
+		parts, err := composed.Conversation(about.Task, messages, about.Form, about.Gold)
 		if err != nil {
 			t.Fatalf("%s: %v", a.Name, err)
 		}

@@ -194,11 +194,11 @@ func (c *Composition) Score(_ context.Context, t *trajectories.Trajectory, g gol
 
 // Conversation is [Composition.Score] for a conversation, as the function
 // [Conversation] is for [Paper].
-func (c *Composition) Conversation(task tasks.Task, messages []model.Message, roles []string, g gold.Gold) (trajectories.Score, error) {
+func (c *Composition) Conversation(task tasks.Task, messages []model.Message, form trajectories.Form, g gold.Gold) (trajectories.Score, error) {
 	if err := of(task, task.ID, g); err != nil {
 		return trajectories.Score{}, err
 	}
-	read, wrong := hear(task, messages, roles)
+	read, wrong := hear(task, messages, form)
 	return c.score(task, task.ID, messages, read, wrong, g), nil
 }
 

@@ -11,20 +11,19 @@ import (
 
 // Conversation is [Paper] for a conversation that is told in messages already,
 // as a student's is: whoever rolls out a student and whoever scores a recorded
-// run get the same number from the same words. Roles are those that the plan
-// and the reflections may give work to.
-func Conversation(task tasks.Task, messages []model.Message, roles []string, g gold.Gold) (trajectories.Score, error) {
+// run get the same number from the same words. The form is that of the team.
+func Conversation(task tasks.Task, messages []model.Message, form trajectories.Form, g gold.Gold) (trajectories.Score, error) {
 	if err := of(task, task.ID, g); err != nil {
 		return trajectories.Score{}, err
 	}
-	read, wrong := hear(task, messages, roles)
+	read, wrong := hear(task, messages, form)
 	return paper(task, task.ID, read, wrong, g), nil
 }
 
 // Form reports what is wrong with a conversation's form, without which its
 // format is -1; nil, if nothing is. It needs no gold.
-func Form(task tasks.Task, messages []model.Message, roles []string) error {
-	_, err := hear(task, messages, roles)
+func Form(task tasks.Task, messages []model.Message, form trajectories.Form) error {
+	_, err := hear(task, messages, form)
 	return err
 }
 

@@ -24,7 +24,7 @@ func FuzzConversation(f *testing.F) {
 			model.Message{Role: model.Assistant, Content: plan, ToolCalls: []model.ToolCall{call}},
 			model.Message{Role: model.ToolRole, Content: answer, ToolCallID: call.ID, Name: call.Name},
 			model.Message{Role: model.Assistant, Content: rest})
-		s, err := composed.Conversation(about.Task, messages, about.Roles, about.Gold)
+		s, err := composed.Conversation(about.Task, messages, about.Form, about.Gold)
 		if err != nil {
 			t.Fatal(err)
 		}

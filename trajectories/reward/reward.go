@@ -82,8 +82,8 @@ func Paper(_ context.Context, t *trajectories.Trajectory, g gold.Gold) (trajecto
 }
 
 // Read tells the trajectory as one conversation and reads it back; the error
-// is what is wrong with its form: a phase that is missing, malformed or without
-// a word, a call without an answer, a ranking that is not all of the candidates.
+// is what is wrong with its form: a phase of its team that is missing, malformed
+// or without a word, a call without an answer, a ranking that is not all of the candidates.
 func Read(t *trajectories.Trajectory) (trajectories.Reading, error) {
 	_, read, err := tell(t)
 	return read, err
@@ -95,21 +95,24 @@ func tell(t *trajectories.Trajectory) ([]model.Message, trajectories.Reading, er
 	if err != nil {
 		return nil, trajectories.Reading{}, err
 	}
-	roles, err := t.Roles()
+	form, err := t.Form()
 	if err != nil {
 		return nil, trajectories.Reading{}, err
 	}
-	read, err := hear(t.Run.Task, messages, roles)
+	read, err := hear(t.Run.Task, messages, form)
 	return messages, read, err
 }
 
 // hear reads a conversation; a phase must also say something, in letters.
-func hear(task tasks.Task, messages []model.Message, roles []string) (trajectories.Reading, error) {
-	read, err := trajectories.Parse(messages, task.Labels(), roles)
+func hear(task tasks.Task, messages []model.Message, form trajectories.Form) (trajectories.Reading, error) {
+	read, err := trajectories.Parse(messages, task.Labels(), form)
 	if err != nil {
 		return read, err
 	}
-	said := map[string][]string{"plan": {read.Plan.Summary}}
+	said := map[string][]string{}
+	if len(read.Plan.Subtasks) > 0 { // a plan has some
+		said["plan"] = []string{read.Plan.Summary}
+	}
 	goals := func(tag string, subtasks []phase.Subtask) {
 		for _, s := range subtasks {
 			said[tag] = append(said[tag], s.Goal)

@@ -114,20 +114,20 @@ func TestAConversationIsScoredAsItsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := reward.Conversation(tr.Run.Task, messages, []string{"recent"}, g)
+	got, err := reward.Conversation(tr.Run.Task, messages, trajectories.Form{Roles: []string{"recent"}}, g)
 	if want := paper(t, tr, "i3"); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("the conversation has %+v, %v, the run %+v", got, err, want)
 	}
 	for i := 2; i < len(messages); i++ {
 		short := slices.Delete(slices.Clone(messages), i, i+1)
-		if got, err := reward.Conversation(tr.Run.Task, short, []string{"recent"}, g); err != nil || got.Value != -1 || got.Note == "" {
+		if got, err := reward.Conversation(tr.Run.Task, short, trajectories.Form{Roles: []string{"recent"}}, g); err != nil || got.Value != -1 || got.Note == "" {
 			t.Errorf("without message %d: %+v, %v", i, got, err)
 		}
 	}
-	if got, err := reward.Conversation(tr.Run.Task, messages, []string{"profile"}, g); err != nil || got.Value != -1 {
+	if got, err := reward.Conversation(tr.Run.Task, messages, trajectories.Form{Roles: []string{"profile"}}, g); err != nil || got.Value != -1 {
 		t.Errorf("a plan for roles that are not there: %+v, %v", got, err)
 	}
-	if got, err := reward.Conversation(tr.Run.Task, messages, nil, gold.Gold{ID: "t2", Items: []string{"i3"}}); err == nil {
+	if got, err := reward.Conversation(tr.Run.Task, messages, trajectories.Form{}, gold.Gold{ID: "t2", Items: []string{"i3"}}); err == nil {
 		t.Errorf("the gold of another task: %+v", got)
 	}
 }

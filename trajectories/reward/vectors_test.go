@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,9 +26,9 @@ var update = flag.Bool("update", false, "write testdata/vectors.jsonl anew")
 // language can be held to ours. Parts are all six, ndcg at 10 and economy for
 // 20 calls; rank is among them where the conversation is well formed.
 type vector struct {
-	Name     string             `json:"name"`
-	Task     tasks.Task         `json:"task"`
-	Roles    []string           `json:"roles"`
+	Name string     `json:"name"`
+	Task tasks.Task `json:"task"`
+	trajectories.Form
 	Gold     gold.Gold          `json:"gold"`
 	Messages []model.Message    `json:"messages"`
 	Paper    float64            `json:"paper"` // value of the paper's reward
@@ -45,26 +46,105 @@ func vectors(t *testing.T) []vector {
 	}
 	var all []vector
 	for rank := 1; rank <= len(tr.Run.Task.Candidates)+1; rank++ {
-		all = append(all, vector{Name: fmt.Sprintf("the true item at rank %d of 7", rank), Task: tr.Run.Task, Roles: []string{"recent"},
+		all = append(all, vector{Name: fmt.Sprintf("the true item at rank %d of 7", rank), Task: tr.Run.Task, Form: trajectories.Form{Roles: []string{"recent"}},
 			Gold: gold.Gold{ID: tr.Run.Task.ID, Items: []string{fmt.Sprintf("i%d", rank)}}, Messages: messages})
 	}
-	all = append(all, vector{Name: "two true items", Task: tr.Run.Task, Roles: []string{"recent"}, Gold: gold.Gold{ID: tr.Run.Task.ID, Items: []string{"i6", "i2"}}, Messages: messages})
+	all = append(all, vector{Name: "two true items", Task: tr.Run.Task, Form: trajectories.Form{Roles: []string{"recent"}}, Gold: gold.Gold{ID: tr.Run.Task.ID, Items: []string{"i6", "i2"}}, Messages: messages})
+	all = append(all, lacking(t)...)
 	about := caseFile(t)
 	for _, a := range lines[attack](t, "attacks.jsonl") {
 		if long := fmt.Sprint(a.Messages); len(long) < 4000 { // the long ones teach nothing new
-			all = append(all, vector{Name: a.Name, Task: about.Task, Roles: about.Roles, Gold: about.Gold, Messages: append(about.Opening[:2:2], a.Messages...)})
+			all = append(all, vector{Name: a.Name, Task: about.Task, Form: about.Form, Gold: about.Gold, Messages: append(about.Opening[:2:2], a.Messages...)})
 		}
 	}
 	return all
 }
 
+// lacking are conversations of teams that have not all of the paper's phases,
+// under every form: well formed is what has the phases of its team.
+func lacking(t *testing.T) []vector {
+	t.Helper()
+	about := caseFile(t)
+	const (
+		plan     = "<plan>\nLook.\n- recent: the last items\n</plan>\n"
+		analysis = "<analysis role=\"recent\">\nThin.\n</analysis>\n"
+		reflect  = "<reflection>\nVerdict: accept\n</reflection>\n"
+		ranking  = `<recommend>["c03", "c01", "c02", "c04", "c05"]</recommend>`
+	)
+	said := func(parts ...string) []model.Message {
+		return []model.Message{{Role: model.Assistant, Content: strings.Join(parts, "")}}
+	}
+	called := func(before, after []model.Message) []model.Message {
+		before[0].ToolCalls = []model.ToolCall{{ID: "1", Name: "item_cf", Arguments: "{}"}}
+		return slices.Concat(before, []model.Message{{Role: model.ToolRole, ToolCallID: "1", Name: "item_cf", Content: "{}"}}, after)
+	}
+	told := []struct {
+		name     string
+		messages []model.Message
+	}{
+		{"no reflection", called(said(plan), said(analysis, ranking))},
+		{"no call", said(plan, analysis, reflect, ranking)},
+		{"no call and no reflection", said(plan, analysis, ranking)},
+		{"no plan", called(said(analysis), said(reflect, ranking))},
+		{"a late plan", called(said(analysis), said(plan, reflect, ranking))},
+		{"a ranking alone", said(ranking)},
+		{"no ranking", called(said(plan), said(analysis, reflect))},
+		{"all phases", called(said(plan), said(analysis, reflect, ranking))},
+		{"a malformed reflection", called(said(plan), said("<reflection>\nPerhaps.\n</reflection>\n", ranking))},
+	}
+	forms := [][]string{nil, {"reflection"}, {"tool_call"}, {"reflection", "tool_call"}, {"plan"}, {"plan", "reflection", "tool_call"}}
+	var all []vector
+	for _, c := range told {
+		for _, without := range forms {
+			name := c.name + " of the paper's team"
+			if without != nil {
+				name = c.name + " of a team without " + strings.Join(without, ", ")
+			}
+			all = append(all, vector{Name: name, Task: about.Task, Form: trajectories.Form{Roles: about.Roles, Without: without},
+				Gold: about.Gold, Messages: append(about.Opening[:2:2], c.messages...)})
+		}
+	}
+	return all
+}
+
+// TestFormOfTheTeam: the same words are well formed for one team and not for
+// another.
+func TestFormOfTheTeam(t *testing.T) {
+	well := map[string]string{ // the forms under which it is, by what is left out
+		"no reflection":             "reflection | reflection, tool_call | plan, reflection, tool_call",
+		"no call":                   "tool_call | reflection, tool_call | plan, reflection, tool_call",
+		"no call and no reflection": "reflection, tool_call | plan, reflection, tool_call",
+		"no plan":                   "plan | plan, reflection, tool_call",
+		"a ranking alone":           "plan, reflection, tool_call",
+		"all phases":                "paper | reflection | tool_call | reflection, tool_call | plan | plan, reflection, tool_call",
+	}
+	got := map[string][]string{}
+	for _, v := range lacking(t) {
+		name, form, _ := strings.Cut(strings.Replace(v.Name, " of the paper's team", " of a team without paper", 1), " of a team without ")
+		if err := reward.Form(v.Task, v.Messages, v.Form); err == nil {
+			got[name] = append(got[name], form)
+		}
+	}
+	for name, forms := range got {
+		if strings.Join(forms, " | ") != well[name] {
+			t.Errorf("%s: well formed without %q, want %q", name, strings.Join(forms, " | "), well[name])
+		}
+	}
+	if len(got) != len(well) {
+		t.Errorf("well formed are %v, want %v", got, well)
+	}
+	if err := (trajectories.Form{Without: []string{"ranking"}}).Check(); err == nil {
+		t.Error("a team without a ranking is taken")
+	}
+}
+
 func (v vector) judge(t *testing.T, c *reward.Composition) vector {
 	t.Helper()
-	paper, err := reward.Conversation(v.Task, v.Messages, v.Roles, v.Gold)
+	paper, err := reward.Conversation(v.Task, v.Messages, v.Form, v.Gold)
 	if err != nil {
 		t.Fatalf("%s: %v", v.Name, err)
 	}
-	parts, err := c.Conversation(v.Task, v.Messages, v.Roles, v.Gold)
+	parts, err := c.Conversation(v.Task, v.Messages, v.Form, v.Gold)
 	if err != nil {
 		t.Fatalf("%s: %v", v.Name, err)
 	}
@@ -125,13 +205,13 @@ func TestCompose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := c.Conversation(tr.Run.Task, messages, []string{"recent"}, g); err != nil || again.Value != s.Value {
+	if again, err := c.Conversation(tr.Run.Task, messages, trajectories.Form{Roles: []string{"recent"}}, g); err != nil || again.Value != s.Value {
 		t.Errorf("the conversation has %+v, %v, the run %+v", again, err, s)
 	}
 	if s, err = c.Score(t.Context(), tr, gold.Gold{ID: "t1", Items: []string{"i4"}}); err != nil || s.Parts["ndcg"] != 0 || s.Value != 1.5 {
 		t.Errorf("beyond the third place: %+v, %v", s, err)
 	}
-	if bad, err := c.Conversation(tr.Run.Task, messages[:3], nil, g); err != nil || bad.Value != -0.5 || bad.Note == "" || bad.Parts["economy"] != 0 {
+	if bad, err := c.Conversation(tr.Run.Task, messages[:3], trajectories.Form{}, g); err != nil || bad.Value != -0.5 || bad.Note == "" || bad.Parts["economy"] != 0 {
 		t.Errorf("malformed: %+v, %v", bad, err)
 	}
 	if _, err := c.Score(t.Context(), tr, gold.Gold{ID: "t2", Items: []string{"i3"}}); err == nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/mars-rec/mars/tasks/taskstest"
 	"github.com/mars-rec/mars/tools/catalog"
 	"github.com/mars-rec/mars/tools/cf"
+	"github.com/mars-rec/mars/trajectories"
 )
 
 // Roles are those that the scripted plan speaks of.
@@ -36,7 +37,7 @@ func Roles() []string { return []string{"recent", "profile"} }
 func Config(right int) environment.Config {
 	source, task := taskstest.Library()
 	cfg := environment.Config{
-		Tasks: []tasks.Task{task}, Source: source, Roles: Roles(),
+		Tasks: []tasks.Task{task}, Source: source, Form: trajectories.Form{Roles: Roles()},
 		Tools:  slices.Concat(cf.Tools(cf.Config{}), catalog.Tools(catalog.Config{})),
 		Clock:  func() time.Time { return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC) },
 		Random: Random(),

@@ -16,15 +16,16 @@ import (
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/tasks/taskstest"
+	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/reward"
 )
 
 // vector is a line of the vectors that every reward is held to, with its
 // messages in the form in which they are sent.
 type vector struct {
-	Name     string
-	Task     tasks.Task
-	Roles    []string
+	Name string
+	Task tasks.Task
+	trajectories.Form
 	Gold     gold.Gold
 	Messages []map[string]any
 	Paper    float64
@@ -95,7 +96,7 @@ func weight(w float64) map[string]float64 { return map[string]float64{"weight": 
 func (v vector) judged(t *testing.T, by *reward.Composition) (o judgement) {
 	t.Helper()
 	cfg := environmenttest.Config(0)
-	cfg.Tasks, cfg.Gold, cfg.Roles, cfg.Reward = []tasks.Task{v.Task}, map[string]gold.Gold{v.Task.ID: v.Gold}, v.Roles, by
+	cfg.Tasks, cfg.Gold, cfg.Form, cfg.Reward = []tasks.Task{v.Task}, map[string]gold.Gold{v.Task.ID: v.Gold}, v.Form, by
 	cfg.Source = taskstest.New(nil, nil, nil, nil)
 	e, err := environment.New(cfg)
 	if err != nil {

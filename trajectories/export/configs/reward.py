@@ -23,6 +23,7 @@ PAPER_VERSION = "[%.Reward.Paper%]"  # of the parts format and outcome
 PARTS_VERSION = "[%.Reward.Parts%]"  # of the others
 RECIPE = [%printf "%s" .Reward.Recipe%]
 ROLES = [%.Roles%]  # to whom a plan may give work
+WITHOUT = [%.Without%]  # phases that the team has not: plan, tool_call, reflection
 
 
 class Malformed(ValueError):
@@ -401,9 +402,10 @@ def strict(text: str, **how):
         raise Malformed("no JSON") from e
 
 
-def ranking(messages: list[dict], labels: list[str], roles: list[str]) -> list[str]:
+def ranking(messages: list[dict], labels: list[str], roles: list[str], without: list[str]) -> list[str]:
     """The labels as they are ranked; Malformed, where the form is not held: a
-    plan, a call, a reflection, and last a ranking of all labels."""
+    plan, a call, a reflection, as far as the team has them, and last a ranking
+    of all labels."""
     seen, ranked, calls, waiting = [], None, 0, []
     for m in messages:
         if m["role"] == "tool":
@@ -420,9 +422,10 @@ def ranking(messages: list[dict], labels: list[str], roles: list[str]) -> list[s
         if len(m["content"].encode(errors="replace")) > MAX_REPLY:
             raise Malformed("a message is too long")
         for tag, role, body in blocks(m["content"]):
-            if ranked is not None or (tag == "plan") != (not seen):
+            if ranked is not None or tag == "plan" and seen or tag != "plan" and not seen and "plan" not in without:
                 raise Malformed(f"<{tag}> stands in a wrong place")
-            if tag == "reflection" and calls == 0 or tag == "recommend" and "reflection" not in seen:
+            needs = {"reflection": "tool_call", "recommend": "reflection"}.get(tag)
+            if needs and needs not in without and not (calls if needs == "tool_call" else needs in seen):
                 raise Malformed(f"<{tag}> comes too early")
             seen.append(tag)
             before, ends, _ = f"{role}>{body}".partition("</think>")
@@ -438,8 +441,8 @@ def ranking(messages: list[dict], labels: list[str], roles: list[str]) -> list[s
             raise Malformed("a call after the ranking")
         waiting = list(m["calls"])
         calls += len(waiting)
-    if waiting or ranked is None:
-        raise Malformed("a call has no answer, or there is no ranking")
+    if waiting or ranked is None or calls == 0 and "tool_call" not in without:
+        raise Malformed("a call has no answer, or there is no call or no ranking")
     return ranked
 
 
@@ -671,7 +674,7 @@ def whole(text) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text or "")
 
 
-def parts(messages: list[dict], right, candidates: list[str], roles=None, which=None) -> dict[str, float]:
+def parts(messages: list[dict], right, candidates: list[str], roles=None, which=None, without=None) -> dict[str, float]:
     """The parts of a conversation, prompt and all; which names those that are
     wanted besides format and outcome, all if it is not given."""
     which = ["ndcg", "mrr", "grounded", "economy"] if which is None else which
@@ -679,7 +682,7 @@ def parts(messages: list[dict], right, candidates: list[str], roles=None, which=
     labels = [f"c{i:02d}" for i in range(1, len(candidates) + 1)]
     messages = plain(messages)
     try:
-        ranked = ranking(messages, labels, ROLES if roles is None else roles)
+        ranked = ranking(messages, labels, ROLES if roles is None else roles, WITHOUT if without is None else without)
     except Malformed:
         return {"format": -1.0, "outcome": 0.0, **{part: 0.0 for part in which}}
     item = dict(zip(labels, candidates))

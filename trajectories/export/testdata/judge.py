@@ -27,7 +27,7 @@ for line in sys.stdin:
     prompt = [m for m in v["messages"] if m["role"] in ("system", "user")]
     said = [m for m in v["messages"] if m["role"] not in ("system", "user")]
     candidates, right = v["task"]["candidates"], v["gold"]["gold"]
-    reward.ROLES = v["roles"]
+    reward.ROLES, reward.WITHOUT = v["roles"], v.get("without") or []
     print(json.dumps({
         "parts": reward.parts(v["messages"], right, candidates),
         "trl": reward.mars_reward([said], [right], [candidates], prompts=[prompt])[0],
