@@ -94,7 +94,7 @@ var rooms = map[string]room{
 	"star/service": {may: []string{"graph.", "graph/rank", "internal/api", "internal/guard", "message.", "message/phase", "model.", "star.", "star/client", "tasks.", "tools.", "trajectories."},
 		never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
 	"star/environment": {may: []string{"model.", "tools.", "tasks.", "tasks/gold", "trajectories.", "trajectories/reward"}, never: []string{"agents", "orchestrator"}},
-	"star/environment/environmenttest": {may: []string{"message/phase", "model.", "tools", "tasks.", "tasks/gold", "tasks/taskstest", "star/environment."},
+	"star/environment/environmenttest": {may: []string{"message/phase", "model.", "tools", "tasks.", "tasks/gold", "tasks/taskstest", "trajectories", "star/environment."},
 		never: []string{"agents", "orchestrator"}},
 	"star/environment/rest": {may: []string{"internal/guard", "internal/api", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
 	"star/environment/ors":  {may: []string{"internal/guard", "message.", "model.", "tasks.", "star/environment."}, never: []string{"agents", "orchestrator"}},
