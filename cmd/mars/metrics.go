@@ -13,10 +13,9 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/model/budget"
 	"github.com/mars-rec/mars/orchestrator/monitor"
-	"github.com/mars-rec/mars/trajectories/store"
 )
 
-// metricsFlags say whether a synthesis serves metrics, and where.
+// metricsFlags say whether a command serves metrics, and where.
 type metricsFlags struct {
 	address string
 	open    bool
@@ -49,7 +48,7 @@ func (f metricsFlags) check() error {
 }
 
 // serve counts what happens, and serves the counts until o is closed.
-func (o *observed) serve(ctx context.Context, a *app, bar *progress, s *synthesis, st *store.Store, runs int) error {
+func (o *observed) serve(ctx context.Context, a *app, s scene) error {
 	f := o.flags.metrics
 	var listen net.ListenConfig
 	l, err := listen.Listen(ctx, "tcp", f.address)
@@ -57,11 +56,13 @@ func (o *observed) serve(ctx context.Context, a *app, bar *progress, s *synthesi
 		return hinted(err, "give another address with --metrics; port 0 takes a free one")
 	}
 	metrics, live := monitor.NewMetrics(), monitor.NewLive(a.now)
-	metrics.Plan(runs)
+	metrics.Plan(s.runs)
 	s.spending.tell(metrics)
-	metrics.Gauge("mars_store_queue_length", "Pieces of work that wait to be written to the run store.", nil, func(tell func(float64, ...string)) {
-		tell(float64(st.Queued()))
-	})
+	if s.store != nil {
+		metrics.Gauge("mars_store_queue_length", "Pieces of work that wait to be written to the run store.", nil, func(tell func(float64, ...string)) {
+			tell(float64(s.store.Queued()))
+		})
+	}
 	if o.queue != nil {
 		metrics.Counter("mars_traces_total", "Runs by whether a collector took their trace: sent, failed, dropped.", []string{"outcome"}, func(tell func(float64, ...string)) {
 			n := o.queue.Counts()
@@ -89,7 +90,7 @@ func (o *observed) serve(ctx context.Context, a *app, bar *progress, s *synthesi
 	done := make(chan error, 1)
 	go func() { done <- guard.Serve(serving, l, access.Local(mux), time.Minute) }()
 	o.closers = append(o.closers, func() error { stop(); return <-done })
-	bar.notef("metrics at http://%s/metrics", l.Addr())
+	s.notef("metrics at http://%s/metrics", l.Addr())
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/mars-rec/mars/trajectories/traces"
 )
 
-// observeFlags say who watches a synthesis.
+// observeFlags say who watches a synthesis, or a worker.
 type observeFlags struct {
 	otlp    otlpFlags
 	metrics metricsFlags
@@ -26,12 +26,17 @@ type observeFlags struct {
 
 func (f *observeFlags) add(c *cobra.Command) {
 	f.otlp.add(c, "send each run, when it has ended, to a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318; env: as OTEL_EXPORTER_OTLP_ENDPOINT says")
+	f.addLocal(c)
+}
+
+// addLocal adds those that show this process, also where another one has the store.
+func (f *observeFlags) addLocal(c *cobra.Command) {
 	f.metrics.add(c)
 	c.Flags().StringVar(&f.log, "log", "", "append log lines, JSON, to this file; - is standard error, where --json keeps other messages away")
 	c.Flags().StringVar(&f.level, "log-level", "info", "what is logged: error (runs that failed), warn (calls that failed), info (runs), debug (every call)")
 }
 
-// observed is what watches a synthesis. Nothing of it can fail a run or make it
+// observed is what watches runs being made. Nothing of it can fail a run or make it
 // wait. It is the observer of the batch, once it has started.
 type observed struct {
 	flags    observeFlags
@@ -64,11 +69,19 @@ func (f observeFlags) open(ctx context.Context) (*observed, error) {
 	return o, nil
 }
 
-// start begins to watch a batch that makes runs of a store.
-func (o *observed) start(ctx context.Context, a *app, bar *progress, s *synthesis, st *store.Store, runs int) error {
+// scene is what is watched.
+type scene struct {
+	notef    func(string, ...any)
+	spending *spending
+	store    *store.Store // nil: another process has it
+	runs     int          // that there are to be; 0: that is not known
+}
+
+// start begins to watch a batch.
+func (o *observed) start(ctx context.Context, a *app, s scene) error {
 	if o.exporter != nil {
-		o.queue = traces.NewQueue(o.exporter, st, traces.QueueConfig{Config: traces.Config{Content: o.flags.otlp.content}, OnFailure: func(err error) {
-			bar.notef("mars: %s; the runs go on, and mars trace sends them later", oneLine(err.Error()))
+		o.queue = traces.NewQueue(o.exporter, s.store, traces.QueueConfig{Config: traces.Config{Content: o.flags.otlp.content}, OnFailure: func(err error) {
+			s.notef("mars: %s; the runs go on, and mars trace sends them later", oneLine(err.Error()))
 		}})
 		o.watchers = append(o.watchers, monitor.Func(func(e monitor.Event) {
 			if e.Kind == monitor.RunEnded && (e.Outcome == orchestrator.Done || e.Outcome == orchestrator.Failed) {
@@ -84,7 +97,7 @@ func (o *observed) start(ctx context.Context, a *app, bar *progress, s *synthesi
 		o.watchers, o.closers = append(o.watchers, monitor.NewLogger(log)), append(o.closers, end)
 	}
 	if o.flags.metrics.address != "" {
-		return o.serve(ctx, a, bar, s, st, runs)
+		return o.serve(ctx, a, s)
 	}
 	return nil
 }
@@ -113,6 +126,14 @@ func (o *observed) ledger(l orchestrator.Ledger) orchestrator.Ledger {
 		return l
 	}
 	return monitor.Ledger(l, o)
+}
+
+// entry watches what one run is recorded in.
+func (o *observed) entry(run string, e orchestrator.Entry) orchestrator.Entry {
+	if !o.calls() {
+		return e
+	}
+	return monitor.Entry(run, e, o)
 }
 
 // end waits for what is still being told, for a while, and says what could not be.

@@ -11,6 +11,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -60,10 +62,17 @@ func working(t *testing.T, args ...string) (said <-chan string, finish func() in
 	if err := os.WriteFile("prices.yaml", []byte("currency: EUR\nmodels:\n  openai:builtin: {input: 1, output: 4}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	lines, code := telling(t, reached, append([]string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:builtin", "--base-url", base,
+		"--out", "run.db", "--prices", "prices.yaml", "--budget", "100", "--max-tokens", "1000", "--concurrency", "1"}, args...))
+	return lines, func() int { open(); return <-code }
+}
+
+// telling starts a command and waits until it has reached the gate. What it says is
+// read line by line.
+func telling(t *testing.T, reached <-chan struct{}, all []string) (<-chan string, <-chan int) {
+	t.Helper()
 	r, w := io.Pipe()
 	code := make(chan int, 1)
-	all := append([]string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:builtin", "--base-url", base, "--out", "run.db",
-		"--prices", "prices.yaml", "--budget", "100", "--max-tokens", "1000", "--concurrency", "1"}, args...)
 	go func() {
 		code <- run(context.Background(), all, strings.NewReader(""), io.Discard, w, time.Now)
 		w.Close()
@@ -80,7 +89,64 @@ func working(t *testing.T, args ...string) (said <-chan string, finish func() in
 	case c := <-code:
 		t.Fatalf("exit %d before the gate", c)
 	}
-	return lines, func() int { open(); return <-code }
+	return lines, code
+}
+
+// address finds where the metrics are.
+func address(said <-chan string) string {
+	for line := range said {
+		if _, url, ok := strings.Cut(line, "metrics at "); ok {
+			return url
+		}
+	}
+	return ""
+}
+
+// TestMetricsAndLogOfAWorker: a worker shows what it does in the way of a synthesis:
+// its attempts, limits and breakers, its runs and what they fetch.
+func TestMetricsAndLogOfAWorker(t *testing.T) {
+	dir := smallWorld(t, "3")
+	programs(t, dir)
+	port := freePort(t)
+	natsAt(t, filepath.Join(dir, "nats-store"), port)
+	cluster := "nats://127.0.0.1:" + strconv.Itoa(port)
+	llm, _ := serveLLM(t)
+	base, reached, open := gated(t, llm, 20)
+	synth := start(t, nil, "mars", "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:builtin", "--max-tokens", "1000", "--budget-tokens", "9000000",
+		"--cluster", cluster, "--nats-unsynced", "--concurrency", "1", "--out", "run.db")
+	said, code := telling(t, reached, []string{"worker", "--data", "data", "--cluster", cluster, "--base-url", base, "--concurrency", "1",
+		"--metrics", "127.0.0.1:0", "--log", "worker.log", "--log-level", "debug"})
+	got := fetch(t, address(said))
+	for _, want := range []string{
+		"mars_runs_in_flight 1\n", `mars_runs_ended_total{outcome="done"} 1`, `mars_model_attempts_total{model="openai:builtin",outcome="429",role="planner"} 1`,
+		`mars_model_retries_total{error_type="429"} 1`, `mars_limiter_falls_total{model="openai:builtin"} 1`, `mars_breaker_open{provider="openai `,
+		`gen_ai_client_inference_duration_seconds_count{gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="builtin",mars_role="ranker"} 1`,
+		`gen_ai_execute_tool_duration_seconds_count{error_type="",gen_ai_operation_name="execute_tool",gen_ai_tool_name="item_cf"} `,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	if strings.Contains(got, "mars_store_") || strings.Contains(got, "mars_budget_") {
+		t.Error("a worker tells of a store or a budget, which it has not")
+	}
+	open()
+	if c := <-code; c != exitOK {
+		t.Errorf("exit %d", c)
+	}
+	synth.exit(t, exitOK)
+	b, err := os.ReadFile("worker.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for event, n := range map[string]int{"run began": 3, "run ended": 3, "attempt over": 1} {
+		if c := strings.Count(string(b), `"event":"`+event+`"`); c != n {
+			t.Errorf("%s: %d lines, want %d", event, c, n)
+		}
+	}
+	if strings.Count(string(b), `"event":"replied"`) < 30 || strings.Contains(string(b), "You are") {
+		t.Errorf("%s", b)
+	}
 }
 
 func fetch(t *testing.T, url string) string {
@@ -100,13 +166,7 @@ func fetch(t *testing.T, url string) string {
 // TestMetricsOfASynthesis reads the metrics while runs are at work.
 func TestMetricsOfASynthesis(t *testing.T) {
 	said, finish := working(t, "--metrics", "127.0.0.1:0", "--pprof")
-	address := ""
-	for line := range said {
-		if _, url, ok := strings.Cut(line, "metrics at "); ok {
-			address = url
-			break
-		}
-	}
+	address := address(said)
 	got := fetch(t, address)
 	for _, want := range []string{
 		"mars_runs_planned 3\n", "mars_runs_in_flight 1\n", `mars_runs_ended_total{outcome="done"} 1`,

@@ -349,7 +349,7 @@ func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Sto
 	}
 	drain, release := a.draining()
 	defer release()
-	if err := s.observed.start(ctx, a, bar, &s, st, len(runs)); err != nil {
+	if err := s.observed.start(ctx, a, scene{bar.notef, s.spending, st, len(runs)}); err != nil {
 		return report, err
 	}
 	failed, tokens := 0, 0

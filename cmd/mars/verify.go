@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -14,7 +16,7 @@ import (
 func verifyCommand(a *app) *cobra.Command {
 	var accept bool
 	c := &cobra.Command{
-		Use:   "verify PATH",
+		Use:   "verify PATH...",
 		Short: "Check that a run store, or what else mars wrote, is as it was written, and whole",
 		Long: strings.TrimSpace(`
 Check every message, run, score and commit of a run store against its hashes, and
@@ -23,8 +25,12 @@ So a lost write-ahead log is found, a database that was copied without it, and a
 flipped bit in any message. Nothing is changed. Exit code 3: something is wrong.
 
 Beside a run store its account RUN.DB.spend is checked, against its own hashes and
-against what the store's replies took. A data set, an export, tasks with the recipe
-beside them, and a cache of replies are checked against the hashes that they carry.
+against what the store's replies took. A data set, stored evidence, an export, tasks
+with the recipe beside them, and a cache of replies are checked against the hashes
+that they carry.
+
+Of several paths all are checked, whatever is found of the first; each has its line,
+an object with --json.
 
 With --accept, a store that has lost acknowledged commits, and is sound
 otherwise, may be written to again: the runs that are missing are then simply not
@@ -32,38 +38,85 @@ done, and mars synth does them.`),
 		Example: `  mars verify run.db
   mars verify run.db --json
   mars verify data
+  mars verify data/evidence-20160808T065024Z.db
   mars verify tasks.jsonl
-  mars verify sft
+  mars verify data tasks.jsonl run.db sft
   mars verify run.db --accept`,
-		Args: exactly("PATH"),
+		Args: some("PATH"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if accept {
+			switch {
+			case accept && len(args) > 1:
+				return usagef("--accept is for one run store at a time")
+			case accept:
 				return a.accept(c, args[0])
+			case len(args) == 1:
+				return a.verify(c.Context(), args[0])
 			}
-			if files, err := verifyFiles(c.Context(), args[0]); err != nil {
-				return err
-			} else if files != nil {
-				return a.printFiles(args[0], files)
-			}
-			report, err := store.Verify(c.Context(), args[0])
-			if err != nil {
-				return storeError(err)
-			}
-			if len(report.Findings) == 0 {
-				account, err := verifyAccount(c.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				report.Findings = append(report.Findings, account...)
-			}
-			if err := a.print(report, func(w io.Writer) { writeReport(w, args[0], report) }); err != nil {
-				return err
-			}
-			return verdict(args[0], report)
+			return a.verifyAll(c.Context(), args)
 		},
 	}
 	c.Flags().BoolVar(&accept, "accept", false, "go on with what is left of a store that lost acknowledged commits")
 	return c
+}
+
+// verifyAll checks what is at each path. What cannot be checked has its line too.
+func (a *app) verifyAll(ctx context.Context, paths []string) error {
+	var damaged, unread []string
+	for _, path := range paths {
+		err := a.verify(ctx, path)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		f := (*fault)(nil)
+		switch {
+		case err == nil:
+		case errors.As(err, &f) && f.kind == "gate":
+			damaged = append(damaged, path)
+		default:
+			unread = append(unread, path)
+			if err := a.print(struct {
+				Path  string `json:"path"`
+				Error string `json:"error"`
+			}{path, err.Error()}, func(w io.Writer) { fmt.Fprintf(w, "%s: not checked: %s\n", path, oneLine(err.Error())) }); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case len(damaged) > 0:
+		return hinted(gatef("%d of %d are not as they were written: %s", len(damaged), len(paths), strings.Join(damaged, ", ")),
+			"restore them from a backup or a copy, or make them again")
+	case len(unread) > 0:
+		return hinted(fmt.Errorf("%d of %d cannot be checked: %s", len(unread), len(paths), strings.Join(unread, ", ")), verifiable)
+	}
+	return nil
+}
+
+// verify checks what is at one path.
+func (a *app) verify(ctx context.Context, path string) error {
+	if files, err := verifyFiles(ctx, path); err != nil {
+		return err
+	} else if files != nil {
+		return a.printFiles(path, files)
+	}
+	report, err := store.Verify(ctx, path)
+	if err != nil {
+		return storeError(err)
+	}
+	if len(report.Findings) == 0 {
+		account, err := verifyAccount(ctx, path)
+		if err != nil {
+			return err
+		}
+		report.Findings = append(report.Findings, account...)
+	}
+	if err := a.print(struct {
+		Path string `json:"path"`
+		store.Report
+	}{path, report}, func(w io.Writer) { writeReport(w, path, report) }); err != nil {
+		return err
+	}
+	return verdict(path, report)
 }
 
 func writeReport(w io.Writer, path string, r store.Report) {

@@ -14,16 +14,21 @@ import (
 	"github.com/mars-rec/mars/model/cache"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tasks/gold"
+	"github.com/mars-rec/mars/tools/stored"
 	"github.com/mars-rec/mars/trajectories/export"
 	"github.com/mars-rec/mars/trajectories/store"
 )
 
 // filesReport is what was found of files that are no run store.
 type filesReport struct {
+	Path     string          `json:"path"`
 	Kind     string          `json:"kind"`
 	Files    int             `json:"files"`
 	Findings []store.Finding `json:"findings"`
 }
+
+// verifiable says what can be checked.
+const verifiable = "verify takes a run store, a data set, stored evidence, an export, tasks with their recipe, a cache or an account of spending"
 
 // verifyFiles checks what is at path, if it is something else than a run store.
 func verifyFiles(ctx context.Context, path string) (r *filesReport, err error) {
@@ -31,7 +36,7 @@ func verifyFiles(ctx context.Context, path string) (r *filesReport, err error) {
 	if err != nil {
 		return nil, nil // the run store says so
 	}
-	r = &filesReport{Files: 1, Findings: []store.Finding{}}
+	r = &filesReport{Path: path, Files: 1, Findings: []store.Finding{}}
 	found := func(lines ...string) {
 		for _, l := range lines {
 			r.Findings = append(r.Findings, store.Finding{What: l})
@@ -48,7 +53,7 @@ func verifyFiles(ctx context.Context, path string) (r *filesReport, err error) {
 		r.Kind, r.Files = "data set", 3
 		data, err := datasets.Open(path)
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, hinted(err, "verify takes a run store, a data set, an export, tasks with their recipe, a cache or an account of spending")
+			return nil, hinted(err, verifiable)
 		}
 		if err == nil {
 			err = errors.Join(data.Verify(ctx), data.Close())
@@ -80,6 +85,11 @@ func verifyFiles(ctx context.Context, path string) (r *filesReport, err error) {
 			found(err.Error())
 		}
 		return r, nil
+	}
+	if ok, wrong, err := stored.Verify(ctx, path); ok || err != nil {
+		r.Kind = "stored evidence"
+		found(wrong...)
+		return r, err
 	}
 	if ok, wrong, err := cache.Verify(ctx, path); ok || err != nil {
 		r.Kind = "cache"
@@ -160,7 +170,7 @@ func (a *app) printFiles(path string, r *filesReport) error {
 		for _, f := range r.Findings {
 			fmt.Fprintln(w, f)
 		}
-		fmt.Fprintf(w, "%s: %s, %d files checked; ", path, r.Kind, r.Files)
+		fmt.Fprintf(w, "%s: %s, %d %s checked; ", path, r.Kind, r.Files, map[bool]string{true: "file", false: "files"}[r.Files == 1])
 		if len(r.Findings) == 0 {
 			fmt.Fprintln(w, "all is as it was written")
 			return

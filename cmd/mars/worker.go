@@ -14,6 +14,7 @@ import (
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/orchestrator/cluster"
+	"github.com/mars-rec/mars/orchestrator/monitor"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/trajectories"
 )
@@ -27,6 +28,8 @@ type labour struct {
 	prompts     string
 	stored      string
 	concurrency int
+	observe     observeFlags
+	observed    *observed
 }
 
 func workerCommand(a *app) *cobra.Command {
@@ -45,12 +48,14 @@ models and tools is with the coordinator, and whoever goes on with its runs does
 not pay for it again. An interrupt finishes the runs at work; a second one hands
 them back. When the batch is complete, the worker ends.`),
 		Example: `  mars worker --cluster nats://queue:4222 --data data/ml
+  mars worker --cluster nats://queue:4222 --data data/ml --metrics 127.0.0.1:9465 --log worker.log
   mars worker --cluster tls://queue:4222 --nats-ca ca.pem --nats-creds worker.creds --data data/ml --concurrency 16`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.worker(c, l) },
 	}
 	l.models = a.addModelFlags(c)
 	l.spend.addLocal(c)
+	l.observe.addLocal(c)
 	l.cluster.add(c, "address of the NATS server, such as nats://host:4222 or tls://host:4222")
 	f := c.Flags()
 	f.StringVar(&l.data, "data", "", "data set directory, the same as the coordinator's")
@@ -71,6 +76,11 @@ func (a *app) worker(c *cobra.Command, l labour) error {
 		return usagef("--concurrency is %d: want 1 or more", l.concurrency)
 	}
 	ctx := c.Context()
+	var err error
+	if l.observed, err = l.observe.open(ctx); err != nil {
+		return err
+	}
+	defer l.observed.Close() //nolint:errcheck // what it could not tell has been said
 	data, err := openData(l.data)
 	if err != nil {
 		return err
@@ -97,6 +107,9 @@ func (a *app) worker(c *cobra.Command, l labour) error {
 	if err := spending.keep(ctx); err != nil {
 		return err
 	}
+	if err := l.observed.start(ctx, a, scene{notef: a.notef, spending: spending}); err != nil {
+		return errors.Join(err, spending.Close())
+	}
 	return errors.Join(a.labour(ctx, l, w, works), spending.Close())
 }
 
@@ -121,7 +134,7 @@ func (l labour) works(ctx context.Context, data *datasets.Dataset, w *cluster.Wo
 	if err != nil {
 		return nil, nil, err
 	}
-	spending.payer = w
+	spending.payer, spending.watch = w, l.observed.model
 	works, err := s.assemble(ctx, data, func(spec string) (model.Model, error) {
 		m, _, err := spending.open(spec, s.Sampling.MaxTokens)
 		return m, err
@@ -146,11 +159,12 @@ func (l labour) works(ctx context.Context, data *datasets.Dataset, w *cluster.Wo
 func (a *app) labour(ctx context.Context, l labour, w *cluster.Worker, works *works) error {
 	start := a.now()
 	l.models.onRetry = func(err error, wait time.Duration) {
+		l.observed.Observe(monitor.Event{Kind: monitor.Retried, Err: err})
 		a.notef("mars: %s; the next try is in %s", oneLine(err.Error()), wait.Round(100*time.Millisecond))
 	}
 	drain, release := a.draining()
 	defer release()
-	totals, err := w.Work(ctx, works, cluster.WorkConfig{Concurrency: l.concurrency, Drain: drain, Clock: a.now, Progress: func(e orchestrator.Event) {
+	totals, err := w.Work(ctx, works, cluster.WorkConfig{Concurrency: l.concurrency, Drain: drain, Clock: a.now, Watch: l.observed.entry, Progress: monitor.Progress(l.observed, func(e orchestrator.Event) {
 		switch e.Outcome {
 		case orchestrator.Done:
 			a.notef("%s done in %s, %d calls", e.Run, e.Took.Round(time.Millisecond), e.Calls)
@@ -161,7 +175,7 @@ func (a *app) labour(ctx context.Context, l labour, w *cluster.Worker, works *wo
 				a.notef("mars: %s handed back: %s", e.Run, oneLine(e.Err.Error()))
 			}
 		}
-	}})
+	})})
 	if err != nil {
 		return clusterError(err)
 	}

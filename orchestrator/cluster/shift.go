@@ -20,6 +20,7 @@ type shift struct {
 	runner   Runner
 	progress func(orchestrator.Event)
 	clock    func() time.Time
+	watch    func(run string, e orchestrator.Entry) orchestrator.Entry
 
 	mu     sync.Mutex
 	totals orchestrator.Totals
@@ -83,7 +84,7 @@ func (s *shift) make(ctx context.Context, m jetstream.Msg, r *remote, o offer) o
 			r.beat(beating)
 		}
 	})
-	meter := orchestrator.NewMeter(r)
+	meter := orchestrator.NewMeter(s.watch(o.Run, r))
 	e := orchestrator.Event{Run: o.Run, Outcome: orchestrator.Done}
 	res, err := s.timed(ctx, o, meter)
 	if err == nil {

@@ -68,6 +68,8 @@ type WorkConfig struct {
 	Drain       <-chan struct{}          // when closed, no new run starts; those at work finish
 	Progress    func(orchestrator.Event) // called by one goroutine at a time; may be nil
 	Clock       func() time.Time         // nil: time.Now; only what is told depends on it
+	// Watch, if not nil, wraps what each run is recorded in.
+	Watch func(run string, e orchestrator.Entry) orchestrator.Entry
 }
 
 // Work makes runs until the batch is over, cfg.Drain is closed or ctx ends, which
@@ -98,7 +100,10 @@ func (w *Worker) Work(ctx context.Context, r Runner, cfg WorkConfig) (orchestrat
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	s := &shift{Worker: w, runner: r, progress: cfg.Progress, clock: cfg.Clock}
+	if cfg.Watch == nil {
+		cfg.Watch = func(_ string, e orchestrator.Entry) orchestrator.Entry { return e }
+	}
+	s := &shift{Worker: w, runner: r, progress: cfg.Progress, clock: cfg.Clock, watch: cfg.Watch}
 	var wg sync.WaitGroup
 	for range max(1, cfg.Concurrency) {
 		wg.Go(func() {

@@ -27,7 +27,12 @@ func (l ledger) Begin(ctx context.Context, run string, task tasks.Task) (orchest
 	if err != nil {
 		return nil, err
 	}
-	return &entry{Entry: e, run: run, o: l.o, known: map[message.ID]bool{}}, nil
+	return Entry(run, e, l.o), nil
+}
+
+// Entry is [Ledger] for one run, where its ledger is elsewhere.
+func Entry(run string, e orchestrator.Entry, o Observer) orchestrator.Entry {
+	return &entry{Entry: e, run: run, o: o, known: map[message.ID]bool{}}
 }
 
 type entry struct {
@@ -37,6 +42,15 @@ type entry struct {
 
 	mu    sync.Mutex
 	known map[message.ID]bool // facts that were recalled or told
+}
+
+// Facts is how many facts there are to recall; where the entry does not say, there
+// may be some.
+func (e *entry) Facts() int {
+	if counts, ok := e.Entry.(interface{ Facts() int }); ok {
+		return counts.Facts()
+	}
+	return 1
 }
 
 // Recall implements agents.Record.

@@ -42,6 +42,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/mars-rec/mars/internal/selfsum"
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/message/phase"
 	"github.com/mars-rec/mars/tasks"
@@ -71,6 +72,9 @@ type Header struct {
 	Probes    []Probe        `json:"probes"`              // by which [Store.Check] knows the tools again
 	Raw       int64          `json:"raw_bytes"`           // of all stored results, before compression
 	Content   string         `json:"content"`             // SHA-256, in hex, of all keys and results
+	// Dictionary is the SHA-256, in hex, of what results are compressed against.
+	Dictionary string `json:"dictionary"`
+	Sum        string `json:"sum"` // of the header itself; see selfsum
 }
 
 // Probe is a call with the hash of what the tool answered, before anything was
@@ -129,6 +133,8 @@ func Open(ctx context.Context, path string, want Identity, holds func(snapshot s
 		return nil, fmt.Errorf("stored evidence %s has version %d, this program reads %d: use a newer mars", path, h.Version, Version)
 	case h.Version < Version:
 		return nil, fmt.Errorf("stored evidence %s has version %d, this program reads %d: make it again with mars graph precompute", path, h.Version, Version)
+	case errors.Is(selfsum.Check(header), selfsum.ErrChanged):
+		return nil, fmt.Errorf("stored evidence %s: header: %w: make it again with mars graph precompute", path, selfsum.ErrChanged)
 	case h.Snapshot != want.Snapshot && holds == nil:
 		return nil, fmt.Errorf("stored evidence %s is of other data: make it again with mars graph precompute", path)
 	case h.Snapshot != want.Snapshot:

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -15,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/mars-rec/mars/internal/atomicfile"
+	"github.com/mars-rec/mars/internal/selfsum"
 	"github.com/mars-rec/mars/message"
 )
 
@@ -83,7 +85,7 @@ func (w *writer) begin(ctx context.Context) (err error) {
 		return err
 	}
 	w.db.SetMaxOpenConns(1)
-	if _, err := w.db.ExecContext(ctx, schema); err != nil {
+	if _, err := w.db.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA application_id = %d;", applicationID)); err != nil {
 		return err
 	}
 	// The transaction outlives the context, so that a cancelled run is told as
@@ -123,8 +125,13 @@ func (w *writer) add(r result) error {
 // finish makes the file what [Open] opens and moves it to its place.
 func (w *writer) finish(ctx context.Context) (Header, error) {
 	w.header.Content = fmt.Sprintf("%x", w.content.Sum(nil))
+	w.header.Dictionary = fmt.Sprintf("%x", sha256.Sum256(w.dictionary))
 	header, err := message.Marshal(w.header)
 	if err != nil {
+		return Header{}, fmt.Errorf("stored evidence: %w", err)
+	}
+	header = selfsum.Fill(header)
+	if err := json.Unmarshal(header, &w.header); err != nil {
 		return Header{}, fmt.Errorf("stored evidence: %w", err)
 	}
 	if _, err := w.tx.ExecContext(ctx, index); err != nil {
