@@ -266,7 +266,7 @@ func (t *Turn) fact(ctx context.Context, id message.ID, digest string, do func(*
 	}
 	e.Meta.Time = t.cfg.Clock()
 	e.Meta.Duration = max(0, e.Meta.Time.Sub(start)) // a clock may be set back
-	return e, t.cfg.Log.Append(ctx, e)
+	return e, t.cfg.Log.Append(ctx, e.Compact())
 }
 
 func (t *Turn) next() message.ID {
@@ -279,7 +279,7 @@ func (t *Turn) envelope(b message.Body, refs []message.ID) (message.Envelope, er
 	if err != nil {
 		return message.Envelope{}, fmt.Errorf("%s: %s: %w", t.Self, b.Kind(), err)
 	}
-	return message.Envelope{ID: t.next(), From: t.Self, Kind: b.Kind(), Body: raw, Refs: refs}, nil
+	return message.Envelope{ID: t.next(), From: t.Self, Kind: b.Kind(), Body: raw, Refs: refs}.Compact(), nil
 }
 
 func (t *Turn) append(ctx context.Context, e message.Envelope) error {

@@ -113,7 +113,11 @@ func (e Envelope) AppendCanonical(dst []byte) []byte {
 	w.Key("kind")
 	w.String(string(e.Kind))
 	w.Key("body")
-	w.Value(e.Body)
+	if e.compact {
+		w.Text(rawjson.Text(e.Body))
+	} else {
+		w.Value(e.Body)
+	}
 	if len(e.Refs) > 0 {
 		w.Key("refs")
 		rawjson.WriteStrings(w, e.Refs)

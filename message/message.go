@@ -61,6 +61,7 @@ type Envelope struct {
 
 	body    Body // what Body was written from; nil: unknown, see With
 	trusted bool // see Trusted
+	compact bool // see Compact
 }
 
 // With returns e together with the value that its Body was written from, so that
@@ -79,6 +80,17 @@ func (e Envelope) Trusted() Envelope {
 	e.trusted = true
 	return e
 }
+
+// Compact returns e as one whose Body is what [Marshal] wrote in this process:
+// JSON without a space too many. Its canonical bytes then have the Body as it is,
+// and a log need not walk through it to see that it is JSON.
+func (e Envelope) Compact() Envelope {
+	e.compact = true
+	return e
+}
+
+// IsCompact reports whether e is what [Envelope.Compact] returned.
+func (e Envelope) IsCompact() bool { return e.compact }
 
 // Meta is what may differ between two runs that are otherwise the same. It is
 // hashed by a store and never compared by a replay.
@@ -122,7 +134,8 @@ func (e Envelope) Equal(other Envelope) bool {
 // nothing; other bytes under an ID that is taken are refused with
 // [ErrConflict]. It is safe for concurrent use. When it returns nil the
 // message will be read back, in this process, by whoever reads the log;
-// how durable it is then is for the implementation to say.
+// how durable it is then is for the implementation to say. The log may keep
+// the Body and the Refs that it was given: from then on nobody changes them.
 type Log interface {
 	Append(ctx context.Context, e Envelope) error
 }

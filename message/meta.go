@@ -10,11 +10,12 @@ import (
 func (m Meta) WriteJSON(w *rawjson.Writer) {
 	w.Text("{")
 	if !m.Time.IsZero() {
-		at, err := m.Time.MarshalText()
+		var room [len(time.RFC3339Nano)]byte
+		at, err := m.Time.AppendText(room[:0])
 		if err != nil { // a year beyond 9999
 			w.Fail()
 		}
-		w.Field("time", string(at))
+		w.Field("time", rawjson.Text(at))
 	}
 	integer(w, "duration", int64(m.Duration))
 	w.Field("digest", m.Digest)

@@ -18,8 +18,10 @@ const sealVersion = "trajectory/1"
 // by its length (8 bytes, big endian). The order in which the messages are
 // given, and their Meta, do not matter.
 func Seal(log []message.Envelope) string {
-	sorted := slices.Clone(log)
-	Sort(sorted)
+	if !slices.IsSortedFunc(log, byID) {
+		log = slices.Clone(log)
+		Sort(log)
+	}
 	h := sha256.New()
 	var length [8]byte
 	put := func(b []byte) {
@@ -28,8 +30,12 @@ func Seal(log []message.Envelope) string {
 		h.Write(b)
 	}
 	put([]byte(sealVersion))
-	var canonical []byte
-	for _, e := range sorted {
+	longest := 0
+	for _, e := range log {
+		longest = max(longest, len(e.Body))
+	}
+	canonical := make([]byte, 0, longest+512)
+	for _, e := range log {
 		canonical = e.AppendCanonical(canonical[:0])
 		put(canonical)
 	}

@@ -127,5 +127,7 @@ func ordinal(path []string, n int) int {
 // Sort puts messages into the order of a walk of the causal tree, which is the
 // order of a trajectory's log.
 func Sort(log []message.Envelope) {
-	slices.SortFunc(log, func(a, b message.Envelope) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(log, byID)
 }
+
+func byID(a, b message.Envelope) int { return a.ID.Compare(b.ID) }

@@ -72,7 +72,7 @@ func markCopy(ctx context.Context, path, mark string) error {
 	if err := db.QueryRowContext(ctx, `SELECT number, head FROM journal ORDER BY number DESC LIMIT 1`).Scan(&number, &head); err != nil {
 		return err
 	}
-	return writeMark(mark, number, head, func(string) error { return nil })
+	return writeMark(mark, number, head)
 }
 
 // Accept sets the mark of a store that has lost acknowledged commits to what

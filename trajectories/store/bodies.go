@@ -94,7 +94,7 @@ func (s *sharing) numbers(ctx context.Context, log []message.Envelope, remember 
 		case ok && bytes.Equal(b.text, e.Body):
 			out[i] = b.number
 		case !ok && s.more() && s.met(hashes[i]):
-			row := bodyRow{number: s.last + 1, size: int64(len(e.Body)), packed: s.zip.pack(e.Body)}
+			row := bodyRow{number: s.last + 1, size: int64(len(e.Body)), packed: s.zip.pack(nil, e.Body)}
 			if err := s.put(ctx, row); err != nil {
 				return nil, err
 			}

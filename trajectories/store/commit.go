@@ -8,14 +8,16 @@ import (
 )
 
 const (
-	insertFact = `INSERT INTO fact (place, message, hash) VALUES (?, ?, ?)`
-	dropFacts  = `DELETE FROM fact WHERE place BETWEEN ? AND ?`
-	replaceLog = `INSERT OR REPLACE INTO log (run, size, packed) VALUES (?, ?, ?)`
-	dropLog    = `DELETE FROM log WHERE run = ?`
-	insertBody = `INSERT INTO body (number, size, packed, hash) VALUES (?, ?, ?, ?)`
-	replaceRun = `INSERT OR REPLACE INTO run (number, id, task, status, attempts, cause, ranking, seal,
+	insertFacts = `INSERT INTO fact (place, message, hash) VALUES (?, ?, x'')`
+	dropFacts   = `DELETE FROM fact WHERE place = ?`
+	replaceLog  = `INSERT OR REPLACE INTO log (run, size, packed) VALUES (?, ?, ?)`
+	dropLog     = `DELETE FROM log WHERE run = ?`
+	insertBody  = `INSERT INTO body (number, size, packed, hash) VALUES (?, ?, ?, ?)`
+	insertRun   = `INSERT INTO run (number, id, task, status, attempts, cause, ranking, seal,
 		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, log, hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	updateRun = `UPDATE run SET status = ?, attempts = ?, cause = ?, ranking = ?, seal = ?, messages = ?, calls = ?, tools = ?,
+		input_tokens = ?, output_tokens = ?, cached_tokens = ?, models = ?, log = ?, hash = ? WHERE number = ?`
 	replaceScore = `INSERT OR REPLACE INTO score (run, scorer, version, value, parts, note, hash) VALUES (?, ?, ?, ?, ?, ?, ?)`
 	insertCommit = `INSERT INTO journal (number, events, head) VALUES (?, ?, ?)`
 )
@@ -36,14 +38,20 @@ func (w *writer) commit(batch []write) (err error) {
 			err = errors.Join(err, rollback)
 		}
 	}()
-	t := &transaction{writer: w, ctx: ctx, at: map[event]int{}, ends: map[string]bool{}}
+	t := &transaction{writer: w, ctx: ctx, at: map[event]int{}}
 	for _, work := range batch {
 		if work.log != nil {
-			t.ends[work.run] = true
+			work.thread.ends = true
 		}
 	}
+	w.facts = w.facts[:0]
 	for _, work := range batch {
 		if err := t.apply(work); err != nil {
+			return err
+		}
+	}
+	if len(w.facts) > 0 {
+		if err := t.exec(insertFacts, t.place(), w.facts); err != nil {
 			return err
 		}
 	}
@@ -71,9 +79,11 @@ type transaction struct {
 	*writer
 	ctx    context.Context
 	events []event
-	at     map[event]int   // where the event of a run or a score is, by its names alone
-	ends   map[string]bool // the runs whose logs are in it: their facts need no rows any more
+	at     map[event]int // where the event of a run or a score is, by its names alone
 }
+
+// place is where the facts of this commit stand.
+func (t *transaction) place() int64 { return -(t.number + 1) }
 
 func (t *transaction) exec(query string, args ...any) error {
 	stmt := t.prepared[query]
@@ -114,31 +124,25 @@ func (t *transaction) apply(work write) error {
 			return err
 		}
 	}
-	for _, row := range work.facts {
-		if t.ends[work.run] {
-			break
-		}
-		if err := t.exec(insertFact, row.place(), row.message, row.hash); err != nil {
+	if work.thread != nil {
+		if err := t.take(work.thread); err != nil {
 			return err
 		}
-		e := t.touch(work.run, "")
-		e.Rows, e.Chain = row.seq, short(row.hash)
 	}
 	if l := work.log; l != nil {
-		if err := t.exec(dropFacts, place(l.run, 0), place(l.run, maxFacts)); err != nil {
-			return err
+		for _, place := range t.held.free(l.run) {
+			if err := t.exec(dropFacts, place); err != nil {
+				return err
+			}
 		}
 		if err := t.exec(replaceLog, l.run, l.size, l.packed); err != nil {
 			return err
 		}
 	}
 	for _, r := range work.runs {
-		state := r.digest()
-		if err := t.exec(replaceRun, r.number, r.id, r.task, string(r.status), r.attempts, r.cause, r.ranking, r.seal,
-			r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cachedTokens, r.models, r.log, state); err != nil {
+		if err := t.put(r); err != nil {
 			return err
 		}
-		t.touch(r.id, "").State = state
 	}
 	for i, r := range work.scores {
 		state := r.digest()
@@ -148,4 +152,43 @@ func (t *transaction) apply(work write) error {
 		t.touch(work.scored[i], r.name()).State = state
 	}
 	return nil
+}
+
+// take writes down the facts of a run that it has not written before, unless the
+// run's log is written with them.
+func (t *transaction) take(from *thread) error {
+	facts := from.take(t.room)
+	defer func() {
+		clear(facts)
+		t.room = facts
+	}()
+	if from.ends || len(facts) == 0 {
+		return nil
+	}
+	for _, m := range facts {
+		var err error
+		if t.text, err = appendMessage(t.text[:0], &m.Envelope, m.seq, 0, t.meta); err != nil {
+			return err
+		}
+		row := factRow{run: from.run, seq: m.seq, message: t.text}
+		row.hash = row.chained(from.chain)
+		t.facts = appendFact(t.facts, row)
+		from.chain = row.hash
+	}
+	e := t.touch(from.id, "")
+	e.Rows, e.Chain = facts[len(facts)-1].seq, short(from.chain)
+	t.held.add(from.run, t.place())
+	return nil
+}
+
+// put writes the row of a run: what of it can change, if it is there.
+func (t *transaction) put(r runRow) error {
+	state := r.digest()
+	t.touch(r.id, "").State = state
+	if r.there {
+		return t.exec(updateRun, string(r.status), r.attempts, r.cause, r.ranking, r.seal, r.messages, r.calls, r.tools,
+			r.inputTokens, r.outputTokens, r.cachedTokens, r.models, r.log, state, r.number)
+	}
+	return t.exec(insertRun, r.number, r.id, r.task, string(r.status), r.attempts, r.cause, r.ranking, r.seal,
+		r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cachedTokens, r.models, r.log, state)
 }

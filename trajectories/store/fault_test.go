@@ -18,7 +18,7 @@ import (
 // its first occurrences: what was not acknowledged may be there or not, what
 // was is there, and nothing more is taken.
 func TestFailedWriteBreaksTheStore(t *testing.T) {
-	for _, point := range []string{"begin", "write", "commit", "mark", "mark sync", "mark rename"} {
+	for _, point := range []string{"begin", "write", "commit", "mark", "mark sync"} {
 		for nth := 2; nth < 9; nth++ {
 			t.Run(fmt.Sprintf("%s %d", point, nth), func(t *testing.T) { failAt(t, point, nth) })
 		}

@@ -35,23 +35,21 @@ func short(h []byte) string { return base64.RawStdEncoding.EncodeToString(h) }
 
 func text(n int64) string { return strconv.FormatInt(n, 10) }
 
-// factRow is a row of the table fact.
+// factRow is a fact of a run at work as it is written; see [appendFact].
 type factRow struct {
 	run, seq int64
 	message  []byte // see appendMessage
 	hash     []byte
 }
 
-// maxFacts bounds the facts of a run, whose places follow one another.
+// maxFacts bounds the facts of a run.
 const maxFacts = 1<<20 - 1
 
-// place is the key of the row: facts of a run stand together, in their order.
-func (r factRow) place() int64 { return place(r.run, r.seq) }
-
+// place numbers what runs have, run by run.
 func place(run, seq int64) int64 { return run*(maxFacts+1) + seq }
 
-// chained is the hash of the row behind the one whose hash is previous; the
-// first row of a run stands behind its id. It covers every column.
+// chained is the hash of the fact behind the one whose hash is previous; the
+// first of a run stands behind its id. It covers all of it.
 func (r factRow) chained(previous []byte) []byte {
 	return digest("fact/1", string(previous), text(r.run), text(r.seq), rawjson.Text(r.message))
 }
@@ -93,7 +91,7 @@ type runRow struct {
 	models                    string
 	log                       string // hash of its row in log; "": it has none
 
-	now int // messages that are there, when read; not a column
+	there bool // not a column: it is in the database, or on its way there
 }
 
 func (r runRow) digest() string {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,7 +22,7 @@ import (
 // small file outside of the database. What the database has lost, it cannot
 // itself tell.
 type mark struct {
-	Version int    `json:"version"`
+	Version int    `json:"version"` // 2; of a file with one mark 1
 	Commit  int64  `json:"commit"`
 	Head    string `json:"head"` // hash of the commit and of all before it
 	Sum     string `json:"sum"`  // SHA-256 of the mark with an empty sum
@@ -36,52 +38,127 @@ func (m mark) sum() string {
 	return hex.EncodeToString(h[:])
 }
 
-// writeMark replaces the mark by one for the commit. When it returns nil the
-// new mark is on the disk; whatever happens, the old one or the new one is.
-func writeMark(path string, commit int64, head string, failpoint func(string) error) error {
-	m := mark{Version: 1, Commit: commit, Head: head}
-	m.Sum = m.sum()
-	b, err := message.Marshal(m)
-	if err != nil {
-		return err
-	}
-	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	if err == nil {
-		err = failpoint("mark sync")
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := failpoint("mark rename"); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return err
-	}
-	return atomicfile.SyncDir(filepath.Dir(path))
+// slot is the room of one mark in the file, in bytes: a sector, which a disk
+// writes as a whole or not at all. The file has two, each a line that ends with
+// spaces; they are written in turn, so that the mark before is there whatever
+// becomes of the new one. Earlier programs wrote one line, and a new file for each.
+const slot = 512
+
+// marks is the open file of the marks of a store that is written to.
+type marks struct {
+	file   *os.File
+	commit int64 // the one that is marked
+	next   int64 // where the next mark goes: 0, or slot
 }
 
-// readMark reads the mark; a missing one is fs.ErrNotExist.
-func readMark(path string) (mark, error) {
-	b, err := os.ReadFile(path)
+// line is the mark as it stands in the file.
+func (m mark) line() ([]byte, error) {
+	m.Version, m.Sum = 2, ""
+	m.Sum = m.sum()
+	b, err := message.Marshal(m)
+	if err == nil && len(b) >= slot {
+		err = fmt.Errorf("the mark has %d bytes", len(b))
+	}
+	if err != nil {
+		return nil, err
+	}
+	line := bytes.Repeat([]byte(" "), slot)
+	copy(line, b)
+	line[slot-1] = '\n'
+	return line, nil
+}
+
+// writeMark puts a file with a mark in place of one that is there.
+func writeMark(path string, commit int64, head string) error {
+	line, err := mark{Commit: commit, Head: head}.line()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(append(line, line...))
+		return err
+	})
+}
+
+// createMarks puts a new file in place, and leaves it open.
+func createMarks(path string, commit int64, head string) (*marks, error) {
+	if err := writeMark(path, commit, head); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &marks{file: f, commit: commit}, nil
+}
+
+// renew marks another commit. When it returns nil the new mark is on the disk;
+// whatever happens, the old one or the new one is.
+func (m *marks) renew(commit int64, head string, failpoint func(string) error) error {
+	line, err := mark{Commit: commit, Head: head}.line()
+	if err != nil {
+		return err
+	}
+	if _, err := m.file.WriteAt(line, m.next); err != nil {
+		return err
+	}
+	if err := failpoint("mark sync"); err != nil {
+		return err
+	}
+	if err := syncData(m.file); err != nil {
+		return err
+	}
+	m.commit, m.next = commit, slot-m.next
+	return nil
+}
+
+func (m *marks) close() error { return m.file.Close() }
+
+// readMark reads the later mark of a file; a missing file is fs.ErrNotExist.
+func readMark(path string) (m mark, err error) {
+	for range 3 { // a writer at work may be in the middle of one
+		var b []byte
+		if b, err = os.ReadFile(path); err != nil {
+			return mark{}, err
+		}
+		if m, err = parseMarks(b); err == nil {
+			return m, nil
+		}
+	}
+	return mark{}, fmt.Errorf("%w: %s is not what was written", ErrDamaged, filepath.Base(path))
+}
+
+func parseMarks(b []byte) (mark, error) {
+	if len(b) != 2*slot {
+		return parseMark(b, 1)
+	}
+	first, err := parseMark(b[:slot], 2)
 	if err != nil {
 		return mark{}, err
 	}
+	second, err := parseMark(b[slot:], 2)
+	if second.Commit > first.Commit {
+		return second, err
+	}
+	return first, err
+}
+
+// parseMark reads one mark. Of version 1 it is a line without spaces behind it.
+func parseMark(line []byte, version int) (mark, error) {
 	var m mark
-	if err := json.Unmarshal(b, &m); err != nil || m.Sum != m.sum() {
-		return mark{}, fmt.Errorf("%w: %s is not what was written", ErrDamaged, filepath.Base(path))
+	text, ended := bytes.CutSuffix(line, []byte("\n"))
+	if version > 1 {
+		text = bytes.TrimRight(text, " ")
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, err
 	}
 	whole, err := message.Marshal(m)
-	if err != nil || string(b) != string(whole)+"\n" {
-		return mark{}, fmt.Errorf("%w: %s is not what was written", ErrDamaged, filepath.Base(path))
+	if err != nil {
+		return m, err
+	}
+	if !ended || m.Version != version || m.Sum != m.sum() || !bytes.Equal(text, whole) {
+		return m, ErrDamaged
 	}
 	return m, nil
 }

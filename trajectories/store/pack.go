@@ -23,8 +23,10 @@ type stored struct {
 //
 // Meta is JSON, or empty if there is none to tell. The body is 0 and the text
 // itself, or the number of a shared body.
-func appendMessage(dst []byte, m stored, shared int64) ([]byte, error) {
-	dst = binary.AppendUvarint(dst, uint64(m.seq))
+//
+// Meta is written with the room that w has.
+func appendMessage(dst []byte, m *message.Envelope, seq, shared int64, w *rawjson.Writer) ([]byte, error) {
+	dst = binary.AppendUvarint(dst, uint64(seq))
 	dst = appendText(dst, m.ID)
 	dst = appendText(dst, m.From)
 	dst = appendText(dst, m.To)
@@ -33,8 +35,12 @@ func appendMessage(dst []byte, m stored, shared int64) ([]byte, error) {
 	for _, ref := range m.Refs {
 		dst = appendText(dst, ref)
 	}
-	var meta []byte
+	w.Reset()
 	if m.Meta != (message.Meta{}) {
+		m.Meta.WriteJSON(w)
+	}
+	meta, ok := w.Done()
+	if !ok { // it then says why
 		var err error
 		if meta, err = message.Marshal(m.Meta); err != nil {
 			return dst, err
@@ -91,6 +97,11 @@ func (u *unpacker) part() (from, to int) {
 	from = u.at
 	u.at += int(n)
 	return from, u.at
+}
+
+func (u *unpacker) bytes() []byte {
+	from, to := u.part()
+	return u.src[from:to:to]
 }
 
 func (u *unpacker) string() string {

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 )
 
 // TestMessagesAreReadBack packs messages and reads them, some bodies shared.
@@ -43,7 +44,7 @@ func TestMessagesAreReadBack(t *testing.T) {
 				shared[i] = int64(i + 1)
 			}
 			var err error
-			if packed, err = appendMessage(packed, m, shared[i]); err != nil {
+			if packed, err = appendMessage(packed, &m.Envelope, m.seq, shared[i], rawjson.NewWriter(nil)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -74,7 +75,7 @@ func TestMessagesAreReadBack(t *testing.T) {
 
 // FuzzUnpack reads what nobody wrote: it ends, with an error or without.
 func FuzzUnpack(f *testing.F) {
-	b, err := appendMessage(nil, stored{Envelope: message.Envelope{ID: "1.2", From: "a", Kind: "k", Refs: []message.ID{"1"}, Body: json.RawMessage(`{}`), Meta: message.Meta{Digest: "d"}}, seq: 1}, 0)
+	b, err := appendMessage(nil, &message.Envelope{ID: "1.2", From: "a", Kind: "k", Refs: []message.ID{"1"}, Body: json.RawMessage(`{}`), Meta: message.Meta{Digest: "d"}}, 1, 0, rawjson.NewWriter(nil))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -96,7 +97,7 @@ func TestNothingGrowsBeyondWhatIsSaid(t *testing.T) {
 	}
 	defer z.close()
 	text := []byte(strings.Repeat("zeros ", 1<<20))
-	bomb := z.pack(text)
+	bomb := z.pack(nil, text)
 	if len(bomb) > 4096 {
 		t.Fatalf("%d bytes are no bomb", len(bomb))
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -200,7 +199,7 @@ func ended(status trajectories.Status) bool {
 // written.
 func (s *Store) log(ctx context.Context, db querier, row runRow) ([]stored, error) {
 	if !ended(row.status) {
-		log, err := readFacts(ctx, db, row)
+		log, _, err := readFacts(ctx, db, row)
 		slices.SortFunc(log, func(a, b stored) int { return a.ID.Compare(b.ID) })
 		return log, err
 	}
@@ -239,13 +238,23 @@ func (s *Store) run(row runRow) (trajectories.Run, error) {
 func (s *Store) summaries(ctx context.Context, rows []runRow) ([]Summary, error) {
 	all := make([]Summary, len(rows))
 	at := map[int64]*Summary{}
+	var facts map[int64]int
+	if slices.ContainsFunc(rows, func(r runRow) bool { return r.status == trajectories.Running }) {
+		var err error
+		if facts, err = countFacts(ctx, s.readers); err != nil {
+			return nil, err
+		}
+	}
 	for i, row := range rows {
 		run, err := s.run(row)
 		if err != nil {
 			return nil, err
 		}
-		all[i] = Summary{Run: run, Counts: trajectories.Counts{Messages: row.now, Calls: row.calls, Tools: row.tools,
+		all[i] = Summary{Run: run, Counts: trajectories.Counts{Messages: row.messages, Calls: row.calls, Tools: row.tools,
 			Usage: message.Usage{InputTokens: row.inputTokens, OutputTokens: row.outputTokens, CachedTokens: row.cachedTokens}}}
+		if row.status == trajectories.Running {
+			all[i].Messages = facts[row.number]
+		}
 		if err := json.Unmarshal([]byte(row.models), &all[i].Models); err != nil {
 			return nil, fmt.Errorf("run %s: %w: %w", row.id, ErrDamaged, err)
 		}
@@ -272,9 +281,7 @@ func (s *Store) summaries(ctx context.Context, rows []runRow) ([]Summary, error)
 // readRuns reads rows of runs and checks their hashes.
 func readRuns(ctx context.Context, db querier, where string, args ...any) ([]runRow, error) {
 	rows, err := db.QueryContext(ctx, `SELECT number, id, task, status, attempts, cause, ranking, seal,
-		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, log, hash,
-		CASE status WHEN 'running' THEN (SELECT count(*) FROM fact WHERE place BETWEEN run.number << 20 AND (run.number + 1 << 20) - 1) ELSE messages END
-		FROM run `+where, args...)
+		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, log, hash FROM run `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -284,60 +291,16 @@ func readRuns(ctx context.Context, db querier, where string, args ...any) ([]run
 		var r runRow
 		var hash string
 		if err := rows.Scan(&r.number, &r.id, &r.task, &r.status, &r.attempts, &r.cause, &r.ranking, &r.seal,
-			&r.messages, &r.calls, &r.tools, &r.inputTokens, &r.outputTokens, &r.cachedTokens, &r.models, &r.log, &hash, &r.now); err != nil {
+			&r.messages, &r.calls, &r.tools, &r.inputTokens, &r.outputTokens, &r.cachedTokens, &r.models, &r.log, &hash); err != nil {
 			return nil, err
 		}
+		r.there = true
 		if r.digest() != hash {
 			return nil, fmt.Errorf("run %s: %w: its row is not as it was written", r.id, ErrDamaged)
 		}
 		out = append(out, r)
 	}
 	return out, rows.Err()
-}
-
-// readFacts reads the facts of a run that has not ended, in the order in which
-// they were written, and checks their hashes up to the first that is wrong.
-func readFacts(ctx context.Context, db querier, run runRow) ([]stored, error) {
-	var out []stored
-	chain := chainStart(run.id)
-	err := eachFact(ctx, db, run.number, func(r factRow) error {
-		m, err := newUnpacker(r.message, noBody).message()
-		switch {
-		case !bytes.Equal(r.chained(chain), r.hash) || r.seq != int64(len(out))+1:
-			return fmt.Errorf("message %s: %w: it is not as it was written, or one before it is missing", m.ID, ErrDamaged)
-		case err != nil:
-			return fmt.Errorf("message %s: %w", m.ID, err)
-		}
-		chain = r.hash
-		out = append(out, m)
-		return nil
-	})
-	return out, err
-}
-
-// noBody is where no body is shared.
-func noBody(number int64) (json.RawMessage, error) {
-	return nil, fmt.Errorf("%w: it names a shared body, %d", ErrDamaged, number)
-}
-
-// eachFact visits the rows of a run in the order in which they were written.
-func eachFact(ctx context.Context, db querier, run int64, visit func(factRow) error) error {
-	rows, err := db.QueryContext(ctx, `SELECT place, message, hash FROM fact WHERE place BETWEEN ? AND ? ORDER BY place`, place(run, 0), place(run, maxFacts))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		r := factRow{run: run}
-		if err := rows.Scan(&r.seq, &r.message, &r.hash); err != nil {
-			return err
-		}
-		r.seq -= place(run, 0)
-		if err := visit(r); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // readLog reads the log of a run that has ended.

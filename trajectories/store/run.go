@@ -25,17 +25,19 @@ const maxBody = 16 << 20
 // Run is one run that is being written. It is the run's [message.Log] and its
 // agents.Record, and safe for concurrent use. Exactly one of Seal and Fail
 // ends it; a Run that is dropped instead counts as interrupted, and [Store.Begin]
-// goes on with it.
+// goes on with it. What is appended is not copied.
 type Run struct {
 	store  *Store
 	record *trajectories.Record
 
+	thread *thread
+
 	mu    sync.Mutex
 	row   runRow
 	ended bool
-	seq   int64  // of the last fact that is written or queued
-	chain []byte // its hash
-	at    map[message.ID]stored
+	log   []message.Envelope  // sorted by ID
+	seqs  []int64             // of each: its place among the facts, from 1; 0: it is none
+	last  int64               // of the last fact
 	facts map[message.ID]bool // recorded before; true once the run has said them again
 }
 
@@ -66,73 +68,74 @@ func (s *Store) begin(ctx context.Context, id string, task tasks.Task) (*Run, er
 	if before := s.live[id]; before != nil {
 		before.end()
 		done := make(chan error, 1)
-		if err := s.writer.put(ctx, write{done: done}); err != nil {
+		if err := s.writer.put(ctx, write{thread: before.thread, done: done}); err != nil {
 			return nil, err
 		}
-		if err := wait(ctx, done); err != nil { // now what it had queued can be read
+		if err := wait(ctx, done); err != nil { // now what it had can be read
 			return nil, err
 		}
 		delete(s.live, id)
 	}
-	row, isNew, err := s.row(ctx, id, task)
+	row, recorded, chain, err := s.row(ctx, id, task)
 	if err != nil {
 		return nil, err
 	}
 	if row.status == trajectories.Done {
 		return nil, ErrDone
 	}
-	r := &Run{store: s, row: row, chain: chainStart(row.id), at: map[message.ID]stored{}, facts: map[message.ID]bool{}}
-	w := write{run: row.id}
-	known := &trajectories.Trajectory{}
-	if !isNew {
-		log, err := s.log(ctx, s.readers, row)
-		if err != nil {
+	r := &Run{store: s, row: row, thread: &thread{run: row.number, id: row.id, chain: chain}}
+	r.log, r.seqs = s.room.log()
+	w := write{thread: r.thread}
+	if row.status == trajectories.Failed {
+		if recorded, err = s.log(ctx, s.readers, row); err != nil {
 			return nil, err
 		}
-		log = slices.DeleteFunc(log, func(m stored) bool { return !m.Fact() })
-		slices.SortFunc(log, func(a, b stored) int { return cmp.Compare(a.seq, b.seq) })
-		facts, err := r.link(log)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range log {
-			r.at[m.ID], r.facts[m.ID] = m, false
-			known.Log = append(known.Log, m.Envelope)
-		}
-		if row.log != "" { // its facts become rows again
-			w.reopened, w.facts = row.number, facts
-		}
-		r.advance(facts)
+		recorded = slices.DeleteFunc(recorded, func(m stored) bool { return !m.Fact() })
+		slices.SortFunc(recorded, func(a, b stored) int { return cmp.Compare(a.seq, b.seq) })
+		w.reopened = row.number // its facts are written anew
+		r.thread.add(recorded...)
 	}
-	trajectories.Sort(known.Log)
-	r.record = trajectories.Resume(known)
+	if err := r.know(recorded); err != nil {
+		return nil, err
+	}
 	r.row.status, r.row.cause, r.row.log, r.row.attempts = trajectories.Running, "", "", r.row.attempts+1
 	w.runs = []runRow{r.row}
 	if err := s.writer.put(ctx, w); err != nil {
 		return nil, err
 	}
-	if isNew {
+	if !r.row.there {
 		s.next++
 	}
+	r.row.there = true
 	s.live[id] = r
 	return r, nil
 }
 
-// row finds the row of the task's run, or makes a pending one.
-func (s *Store) row(ctx context.Context, id string, task tasks.Task) (row runRow, isNew bool, err error) {
-	if row, err = pending(s.next, id, task); err != nil {
-		return row, false, err
+// know makes the run one of which facts are recorded, in the order in which they
+// came.
+func (r *Run) know(facts []stored) error {
+	known := &trajectories.Trajectory{}
+	r.facts = make(map[message.ID]bool, len(facts))
+	for _, m := range facts {
+		at, again := r.find(m.ID)
+		if again {
+			return fmt.Errorf("message %s: %w: it is there twice", m.ID, ErrDamaged)
+		}
+		r.insert(at, m.Envelope, m.seq)
+		r.facts[m.ID], r.last = false, m.seq
 	}
-	stored, err := s.find(ctx, id)
-	switch {
-	case errors.Is(err, ErrNoRun):
-		return row, true, nil
-	case err != nil:
-		return row, false, err
-	case stored.task != row.task:
-		return row, false, otherTask(id)
-	}
-	return stored, false, nil
+	known.Log = slices.Clone(r.log)
+	r.record = trajectories.Resume(known)
+	return nil
+}
+
+// find returns where the message of an ID is, or would be.
+func (r *Run) find(id message.ID) (at int, there bool) {
+	return slices.BinarySearchFunc(r.log, id, func(e message.Envelope, id message.ID) int { return e.ID.Compare(id) })
+}
+
+func (r *Run) insert(at int, e message.Envelope, seq int64) {
+	r.log, r.seqs = slices.Insert(r.log, at, e), slices.Insert(r.seqs, at, seq)
 }
 
 // end makes the run refuse everything from now on.
@@ -159,43 +162,53 @@ func (r *Run) Append(ctx context.Context, e message.Envelope) error {
 }
 
 func (r *Run) append(ctx context.Context, e message.Envelope) (done chan error, err error) {
+	isNew, tell, err := r.keep(e)
+	if !isNew || !e.Fact() {
+		return nil, err
+	}
+	w := write{thread: r.thread}
+	if r.store.cfg.Step {
+		done = make(chan error, 1)
+		w.done = done
+	} else if !tell {
+		return nil, r.store.writer.failure() // it will come to it, unless it has stopped
+	}
+	if err := r.store.writer.put(ctx, w); err != nil {
+		r.thread.untold()
+		return nil, err
+	}
+	return done, nil
+}
+
+// keep takes a message into the log, and a fact among those to be written. New
+// says that it was not there.
+func (r *Run) keep(e message.Envelope) (isNew, tell bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
-		return nil, errEnded
+		return false, false, errEnded
 	}
-	if have, ok := r.at[e.ID]; ok {
-		if !have.Equal(e) {
-			return nil, message.ErrConflict
+	at, there := r.find(e.ID)
+	if there {
+		if !r.log[at].Equal(e) {
+			return false, false, message.ErrConflict
 		}
 		if _, recorded := r.facts[e.ID]; recorded {
 			r.facts[e.ID] = true
 		}
-		return nil, nil
+		return false, false, nil
 	}
-	e.Body, e.Refs = bytes.Clone(e.Body), slices.Clone(e.Refs)
-	m := stored{Envelope: e.With(nil)}
-	if e.Fact() {
-		if r.seq == maxFacts {
-			return nil, fmt.Errorf("a run has at most %d facts", maxFacts)
-		}
-		m.seq = r.seq + 1
-		w := write{run: r.row.id}
-		if w.facts, err = r.link([]stored{m}); err != nil {
-			return nil, err
-		}
-		if r.store.cfg.Step {
-			done = make(chan error, 1)
-			w.done = done
-		}
-		// Under the run's lock, so that rows are queued in the order of their chain.
-		if err := r.store.writer.put(ctx, w); err != nil {
-			return nil, err
-		}
-		r.advance(w.facts)
+	e = e.With(nil)
+	if !e.Fact() {
+		r.insert(at, e, 0)
+		return true, false, nil
 	}
-	r.at[e.ID] = m
-	return done, nil
+	if r.last == maxFacts {
+		return false, false, fmt.Errorf("a run has at most %d facts", maxFacts)
+	}
+	r.last++
+	r.insert(at, e, r.last)
+	return true, r.thread.add(stored{e, r.last}), nil
 }
 
 // check refuses what could not be read back.
@@ -206,36 +219,12 @@ func check(e message.Envelope) error {
 	switch {
 	case len(e.Body) > maxBody:
 		return fmt.Errorf("the body has %d bytes: at most %d are stored", len(e.Body), maxBody)
-	case !rawjson.Valid(e.Body) && !json.Valid(e.Body):
+	case !e.IsCompact() && !rawjson.Valid(e.Body) && !json.Valid(e.Body):
 		return errors.New("the body is not JSON")
 	case strings.ContainsRune(string(e.Kind)+string(e.From)+string(e.To), 0):
 		return errors.New("kind and addresses cannot contain NUL")
 	}
 	return nil
-}
-
-// link makes rows of facts that follow the run's last one.
-func (r *Run) link(facts []stored) ([]factRow, error) {
-	rows := make([]factRow, len(facts))
-	chain := r.chain
-	for i, m := range facts {
-		text, err := appendMessage(make([]byte, 0, len(m.Body)+512), m, 0)
-		if err != nil {
-			return nil, err
-		}
-		rows[i] = factRow{run: r.row.number, seq: m.seq, message: text}
-		rows[i].hash = rows[i].chained(chain)
-		chain = rows[i].hash
-	}
-	return rows, nil
-}
-
-// advance goes on behind facts that are written or queued.
-func (r *Run) advance(facts []factRow) {
-	if len(facts) > 0 {
-		last := facts[len(facts)-1]
-		r.seq, r.chain = last.seq, last.hash
-	}
 }
 
 // Recall returns the fact at id if it was recorded in an earlier try and
@@ -304,49 +293,43 @@ func (r *Run) queue(ctx context.Context, set func(log []message.Envelope) error)
 	if r.ended {
 		return nil, errEnded
 	}
-	log := make([]message.Envelope, 0, len(r.at))
-	for _, m := range r.at {
-		log = append(log, m.Envelope)
-	}
-	trajectories.Sort(log)
-	if err := errors.Join(set(log), r.summarise(log)); err != nil {
+	if err := errors.Join(set(r.log), r.summarise(r.log)); err != nil {
 		return nil, err
 	}
-	packed, err := r.pack(ctx, log)
+	packed, err := r.pack(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r.row.log = packed.digest(r.row.id)
 	done = make(chan error, 1)
-	if err := r.store.writer.put(ctx, write{run: r.row.id, log: &packed, runs: []runRow{r.row}, done: done}); err != nil {
+	if err := r.store.writer.put(ctx, write{thread: r.thread, log: &packed, runs: []runRow{r.row}, done: done}); err != nil {
 		return nil, err
 	}
 	r.ended = true
+	r.store.room.putLog(r.log, r.seqs)
+	r.log, r.seqs = nil, nil
 	return done, nil
 }
 
-// pack makes the row of the run's whole log, which is sorted.
-func (r *Run) pack(ctx context.Context, log []message.Envelope) (logRow, error) {
-	shared, err := r.store.sharing.numbers(ctx, log, r.row.status == trajectories.Done)
+// pack makes the row of the run's whole log.
+func (r *Run) pack(ctx context.Context) (logRow, error) {
+	shared, err := r.store.sharing.numbers(ctx, r.log, r.row.status == trajectories.Done)
 	if err != nil {
 		return logRow{}, err
 	}
-	size := 0
-	for i, e := range log {
-		if size += 512; shared[i] == 0 {
-			size += len(e.Body)
-		}
-	}
-	b := make([]byte, 0, size)
-	for i, e := range log {
-		if b, err = appendMessage(b, r.at[e.ID], shared[i]); err != nil {
+	p := r.store.room.packing()
+	defer r.store.room.putPacking(p)
+	b := p.text[:0]
+	for i := range r.log {
+		if b, err = appendMessage(b, &r.log[i], r.seqs[i], shared[i], p.meta); err != nil {
 			return logRow{}, err
 		}
 		if len(b) > maxLog {
 			return logRow{}, fmt.Errorf("the log has more than %d bytes, which is the most that is stored", maxLog)
 		}
 	}
-	return logRow{run: r.row.number, size: int64(len(b)), packed: r.store.zip.pack(b)}, nil
+	p.text, p.packed = b, r.store.zip.pack(p.packed[:0], b)
+	return logRow{run: r.row.number, size: int64(len(b)), packed: bytes.Clone(p.packed)}, nil
 }
 
 // summarise keeps what lists of runs show.

@@ -14,12 +14,12 @@ import (
 
 const (
 	applicationID = 0x4d415253 // "MARS", in the header of the file
-	schemaVersion = 2
+	schemaVersion = 3
 )
 
 // tables are what the program works with. What belongs to a run refers to it by
-// its number. A run that is pending or at work has its facts in fact, one row a
-// message; one that has ended has its whole log in log, one row. Both hold
+// its number. Of runs at work the facts are in fact, one row a commit, see
+// [appendFact]; a run that has ended has its whole log in log, one row. Both hold
 // messages as [appendMessage] writes them.
 var tables = []string{`
 CREATE TABLE meta (
@@ -129,10 +129,21 @@ func checkSchema(ctx context.Context, db querier) error {
 		return fmt.Errorf("the store has format %d, this program knows %d: use a newer mars", version, schemaVersion)
 	case version == 1:
 		return errEarlier
-	case version < schemaVersion:
+	case version < 1:
 		return fmt.Errorf("the store has format %d, which this program does not know", version)
 	}
 	return nil
+}
+
+// upgrade makes a store one of this version. What one of format 2 has is read as it
+// is; but a program that knows no other does not find all facts that are written now.
+func upgrade(ctx context.Context, conn *sql.Conn) error {
+	var version int
+	if err := conn.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil || version == schemaVersion {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, schemaVersion))
+	return err
 }
 
 // compareSchema returns what of the schema is not as this program makes it.

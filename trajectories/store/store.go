@@ -4,17 +4,17 @@
 //
 //	run.db        tasks, facts, logs, scores, and a journal of the commits
 //	run.db-wal    what is committed and not yet moved into run.db
-//	run.db.mark   the last acknowledged commit, outside of the database
+//	run.db.mark   the last acknowledged commit, outside of the database (two, in turn)
 //	run.db.lock   held by the one process that writes
 //
 // # What is durable, and when
 //
 // A run consists of facts (what models and tools answered: it costs money or
 // time to get them again) and of messages that follow from them. Facts are
-// written behind: [Run.Append] puts them into a bounded queue, in the order in
-// which they came, and one writer commits whatever is queued: at once if
-// somebody waits for any of it, otherwise after 20 ms. So the disk always holds
-// a causally closed prefix of each run. The other messages are kept in memory
+// written behind: [Run.Append] hands them on, in the order in which they came,
+// and one writer commits whatever there is: at once if somebody waits for any of
+// it, otherwise after 20 ms. So the disk always holds a causally closed prefix of
+// each run. The other messages are kept in memory
 // and written when the run is sealed; a resumed run makes them again. A run is
 // done when [Run.Seal] returns, and not before its commit and the mark are
 // synced. After a crash, the calls in flight are repaid, and the facts since the
@@ -35,9 +35,11 @@
 //
 // # Size
 //
-// While a run is at work each of its facts is a row. When it has ended, its
-// whole log is one, compressed, and the facts are deleted:
+// While runs are at work their facts are rows, one for all that a commit has of
+// them. When a run has ended, its whole log is one, compressed, and a row of facts
+// goes when no run at work has any in it:
 //
+//	fact  -12  8 reply ..., 9 reply ..., 8 result ...
 //	run   7  classic-42  done  ...  log: hash of its row
 //	log   7  119,264 bytes  zstd( 1 task user team ... | 1.1 brief ... | ... )
 //	body  3  1,229 bytes    zstd( {"role":"system","content":"You are ..."} )
@@ -63,8 +65,6 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
-	"github.com/mars-rec/mars/message"
-	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
 )
 
@@ -120,9 +120,11 @@ type Store struct {
 	closing sync.Once
 	closed  error // what Close returns
 
-	mu   sync.Mutex
-	live map[string]*Run // begun in this process and not ended
-	next int64           // the number of the next new run
+	mu    sync.Mutex
+	live  map[string]*Run // begun in this process and not ended
+	next  int64           // the number of the next new run
+	ahead ahead           // runs that will be begun soon
+	room  room
 }
 
 // Open opens the store at path. Errors: fs.ErrNotExist where there is none and
@@ -301,100 +303,3 @@ func checkVersion(ctx context.Context, db *sql.DB) error {
 	}
 	return nil
 }
-
-// Add makes runs for tasks that have none, as pending ones, in the order
-// given. A task whose id is taken by another task is an error, and then no run
-// is made. When it returns nil they are durable; after another error some of
-// them may be.
-func (s *Store) Add(ctx context.Context, list ...tasks.Task) error {
-	runs := make([]Planned, len(list))
-	for i, task := range list {
-		runs[i] = Planned{task.ID, task}
-	}
-	return s.AddAs(ctx, runs...)
-}
-
-// Planned is a run that is to be made: one of those of its task.
-type Planned struct {
-	ID   string
-	Task tasks.Task
-}
-
-// AddAs is like [Store.Add] for tasks of which there are several runs.
-func (s *Store) AddAs(ctx context.Context, list ...Planned) error {
-	if s.writer == nil {
-		return errReadOnly
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock() // until it is durable, so that nobody misses it
-	known, err := s.known(ctx, list)
-	if err != nil {
-		return err
-	}
-	var added []runRow
-	for _, run := range list {
-		row, err := pending(s.next+int64(len(added)), run.ID, run.Task)
-		if err != nil {
-			return err
-		}
-		if other, again := known[run.ID]; !again {
-			known[run.ID] = row.task
-			added = append(added, row)
-		} else if other != row.task {
-			return otherTask(run.ID)
-		}
-	}
-	var done chan error
-	for rows := range slices.Chunk(added, maxRows) {
-		done = make(chan error, 1)
-		if err := s.writer.put(ctx, write{runs: rows, done: done}); err != nil {
-			return err
-		}
-		s.next += int64(len(rows))
-	}
-	if done == nil {
-		return nil
-	}
-	return wait(ctx, done) // what was queued before has succeeded if the last has
-}
-
-// known returns the tasks of the runs that are there already, as they are
-// stored, by the run's id.
-func (s *Store) known(ctx context.Context, list []Planned) (map[string]string, error) {
-	known := map[string]string{}
-	for part := range slices.Chunk(list, page) {
-		ids := make([]string, len(part))
-		for i, run := range part {
-			ids[i] = run.ID
-			if r := s.live[run.ID]; r != nil { // its row may still be queued
-				known[run.ID] = r.row.task
-			}
-		}
-		asked, err := message.Marshal(ids)
-		if err != nil {
-			return nil, err
-		}
-		rows, err := readRuns(ctx, s.readers, `WHERE id IN (SELECT value FROM json_each(?))`, string(asked))
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			known[row.id] = row.task
-		}
-	}
-	return known, nil
-}
-
-// pending makes the row of a run that nobody has begun.
-func pending(number int64, id string, task tasks.Task) (runRow, error) {
-	if id == "" {
-		return runRow{}, errors.New("a run needs an id")
-	}
-	if err := task.Check(); err != nil {
-		return runRow{}, err
-	}
-	text, err := message.Marshal(task)
-	return runRow{number: number, id: id, task: string(text), status: trajectories.Pending, ranking: "[]", models: "[]"}, err
-}
-
-func otherTask(id string) error { return fmt.Errorf("another task has the id %s", id) }

@@ -86,8 +86,9 @@ type verifier struct {
 	library *library
 	meta    string
 	runs    map[string]*state
-	order   []string         // of the runs in the journal
-	ids     map[int64]string // of those of them that have a row, by its number
+	order   []string            // of the runs in the journal
+	facts   map[int64][]factRow // of runs at work, by their number
+	ids     map[int64]string    // of those of them that have a row, by its number
 }
 
 func (v *verifier) found(run string, id message.ID, format string, args ...any) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/trajectories"
@@ -16,6 +17,14 @@ func (v *verifier) allRuns(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	facts, err := factsOf(ctx, v.db, func(int64) bool { return true })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		v.found("", "", "%v", err)
+	}
+	v.facts = facts
 	seen := map[string]bool{}
 	for _, n := range numbers {
 		id, err := v.run(ctx, n)
@@ -36,7 +45,7 @@ func (v *verifier) allRuns(ctx context.Context) error {
 			v.found(id, "", "the run is missing")
 		}
 	}
-	return v.strays(ctx)
+	return v.strays(ctx, numbers)
 }
 
 func (v *verifier) numbers(ctx context.Context, table string) ([]int64, error) {
@@ -92,14 +101,8 @@ func (v *verifier) run(ctx context.Context, number int64) (string, error) {
 // if that is not known.
 func (v *verifier) log(ctx context.Context, r runRow, want *state) (log []message.Envelope, err error) {
 	if !ended(r.status) {
-		return nil, v.facts(ctx, r, want)
-	}
-	var left int
-	if err := v.db.QueryRowContext(ctx, `SELECT count(*) FROM fact WHERE place BETWEEN ? AND ?`, place(r.number, 0), place(r.number, maxFacts)).Scan(&left); err != nil {
-		return nil, err
-	}
-	if left > 0 {
-		v.found(r.id, "", "%d facts stand beside its log, which has them", left)
+		v.atWork(r, want)
+		return nil, nil
 	}
 	row, err := readLog(ctx, v.db, r.number)
 	if err != nil {
@@ -121,28 +124,26 @@ func (v *verifier) log(ctx context.Context, r runRow, want *state) (log []messag
 	return log, err
 }
 
-// facts checks the facts of a run that has not ended.
-func (v *verifier) facts(ctx context.Context, r runRow, want *state) error {
+// atWork checks the facts of a run that has not ended.
+func (v *verifier) atWork(r runRow, want *state) {
 	chain, seq := chainStart(r.id), int64(0)
-	err := eachFact(ctx, v.db, r.number, func(row factRow) error {
+	for _, f := range v.facts[r.number] {
 		v.Messages++
-		m, err := newUnpacker(row.message, noBody).message()
-		if seq++; row.seq != seq {
-			v.found(r.id, m.ID, "%d messages before it are missing", row.seq-seq)
-			seq = row.seq
+		m, err := newUnpacker(f.message, noBody).message()
+		if seq++; f.seq != seq {
+			v.found(r.id, m.ID, "%d messages before it are missing", f.seq-seq)
+			seq = f.seq
 		}
-		if !bytes.Equal(row.chained(chain), row.hash) {
+		if !bytes.Equal(f.chained(chain), f.hash) {
 			v.found(r.id, m.ID, "it is not as it was written, or not what was written behind the one before it")
 		} else if err != nil {
 			v.found(r.id, m.ID, "it cannot be read: %v", err)
 		}
-		chain = row.hash
-		return nil
-	})
-	if err == nil && (seq != want.facts || (want.chain != "" && short(chain) != want.chain)) {
+		chain = f.hash
+	}
+	if seq != want.facts || (want.chain != "" && short(chain) != want.chain) {
 		v.found(r.id, "", "it has %d facts, the journal says %d and how they end", seq, want.facts)
 	}
-	return err
 }
 
 // bodies checks those that runs share.
@@ -160,9 +161,17 @@ func (v *verifier) bodies(ctx context.Context) error {
 }
 
 // strays looks for what belongs to runs that do not exist.
-func (v *verifier) strays(ctx context.Context) error {
+func (v *verifier) strays(ctx context.Context, numbers []int64) error {
+	lost := 0
+	for run, facts := range v.facts {
+		if _, known := slices.BinarySearch(numbers, run); !known {
+			lost += len(facts)
+		}
+	}
+	if lost > 0 {
+		v.found("", "", "%d facts belong to runs that have none", lost)
+	}
 	for _, of := range []struct{ what, query string }{
-		{"facts", `SELECT count(*) FROM fact WHERE place >> 20 NOT IN (SELECT number FROM run)`},
 		{"logs", `SELECT count(*) FROM log WHERE run NOT IN (SELECT number FROM run WHERE status IN ('done', 'failed'))`},
 		{"scores", `SELECT count(*) FROM score WHERE run NOT IN (SELECT number FROM run)`},
 	} {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 )
 
 // What one commit takes at most.
@@ -25,9 +26,8 @@ const linger = 20 * time.Millisecond
 
 // write is a piece of work for the writer. It is committed as a whole.
 type write struct {
-	run      string // the run that what follows belongs to
-	reopened int64  // the number of a run that had ended: its log is dropped
-	facts    []factRow
+	thread   *thread  // of the run that what follows belongs to, with its facts
+	reopened int64    // the number of a run that had ended: its log is dropped
 	log      *logRow  // the run has ended: it takes the place of its facts
 	runs     []runRow // made or rewritten
 	body     *bodyRow // that logs behind it share
@@ -39,10 +39,10 @@ type write struct {
 }
 
 func (w write) size() (rows, bytes int) {
-	rows = len(w.facts) + len(w.runs) + len(w.scores)
-	for _, f := range w.facts {
-		bytes += len(f.message) + 64
+	if w.thread != nil {
+		rows, bytes = w.thread.size()
 	}
+	rows += len(w.runs) + len(w.scores)
 	if w.log != nil {
 		rows, bytes = rows+1, bytes+len(w.log.packed)
 	}
@@ -74,16 +74,23 @@ type writer struct {
 	// Of the goroutine alone.
 	number int64 // of the last commit
 	head   string
-	marked int64 // the commit that the mark names
+	marks  *marks // nil until there is one
+	held   held
 
 	prepared map[string]*sql.Stmt
+	batch    []write // room for what is committed together
+	late     *time.Timer
+	facts    []byte   // the row of facts of this commit
+	text     []byte   // room for one of them
+	room     []stored // for those of a run
+	meta     *rawjson.Writer
 }
 
 // openWriter opens the store for writing, makes it if there is none, and
 // checks that nothing acknowledged is missing.
 func openWriter(ctx context.Context, path string, cfg Config) (_ *writer, err error) {
 	w := &writer{path: path, fail: cfg.failpoint, queue: make(chan write, maxRows), ended: make(chan struct{}),
-		broken: make(chan struct{}), prepared: map[string]*sql.Stmt{}}
+		broken: make(chan struct{}), prepared: map[string]*sql.Stmt{}, late: time.NewTimer(linger), meta: rawjson.NewWriter(nil)}
 	if w.fail == nil {
 		w.fail = func(string) error { return nil }
 	}
@@ -134,11 +141,18 @@ func openWriter(ctx context.Context, path string, cfg Config) (_ *writer, err er
 	if err = checkMark(ctx, w.conn, path+".mark"); err != nil {
 		return nil, fmt.Errorf("%w; `mars verify` tells what is missing", err)
 	}
+	if err = upgrade(ctx, w.conn); err != nil {
+		return nil, err
+	}
 	err = w.conn.QueryRowContext(ctx, `SELECT number, head FROM journal ORDER BY number DESC LIMIT 1`).Scan(&w.number, &w.head)
 	if err != nil {
 		return nil, fmt.Errorf("%w: journal: %w", ErrDamaged, err)
 	}
-	return w, w.mark()
+	if w.held, err = readHeld(ctx, w.conn); err != nil {
+		return nil, err
+	}
+	w.marks, err = createMarks(path+".mark", w.number, w.head)
+	return w, err
 }
 
 // settings makes the connection durable, and reads back that it is.
@@ -207,10 +221,8 @@ func (w *writer) put(ctx context.Context, work write) error {
 	if w.closed {
 		return errors.New("the store is closed")
 	}
-	select {
-	case <-w.broken:
-		return w.cause
-	default:
+	if err := w.failure(); err != nil {
+		return err
 	}
 	select {
 	case w.queue <- work:
@@ -219,6 +231,16 @@ func (w *writer) put(ctx context.Context, work write) error {
 		return w.cause
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// failure is what the writer has failed of; nil: it has not.
+func (w *writer) failure() error {
+	select {
+	case <-w.broken:
+		return w.cause
+	default:
+		return nil
 	}
 }
 
@@ -263,6 +285,9 @@ func (w *writer) close() error {
 	if w.conn != nil {
 		errs = append(errs, w.conn.Close())
 	}
+	if w.marks != nil {
+		errs = append(errs, w.marks.close())
+	}
 	return errors.Join(append(errs, w.db.Close())...)
 }
 
@@ -276,11 +301,11 @@ func (w *writer) loop() {
 // gather takes what is to be committed together: what is queued and, for as long
 // as nobody waits for any of it, what comes within a moment.
 func (w *writer) gather(first write) []write {
-	batch := []write{first}
+	batch := append(w.batch[:0], first)
+	defer func() { w.batch = batch }()
 	rows, bytes := first.size()
 	awaited := first.done != nil
-	late := time.NewTimer(linger)
-	defer late.Stop()
+	w.late.Reset(linger)
 	for rows < maxRows && bytes < maxBytes {
 		var next write
 		ok := true
@@ -292,7 +317,7 @@ func (w *writer) gather(first write) []write {
 			}
 			select {
 			case next, ok = <-w.queue:
-			case <-late.C:
+			case <-w.late.C:
 				return batch
 			}
 		}
@@ -323,19 +348,16 @@ func (w *writer) finish(batch []write) {
 			work.done <- w.cause
 		}
 	}
+	clear(batch)
 }
 
 // mark renews the mark if it is behind.
 func (w *writer) mark() error {
-	if w.marked == w.number {
+	if w.marks.commit == w.number {
 		return nil
 	}
 	if err := w.fail("mark"); err != nil {
 		return err
 	}
-	if err := writeMark(w.path+".mark", w.number, w.head, w.fail); err != nil {
-		return err
-	}
-	w.marked = w.number
-	return nil
+	return w.marks.renew(w.number, w.head, w.fail)
 }

@@ -32,8 +32,8 @@ func newZip() (zip, error) {
 // way.
 const overrun = 64
 
-// pack compresses b.
-func (z zip) pack(b []byte) []byte { return z.writer.EncodeAll(b, make([]byte, 0, len(b)/4+64)) }
+// pack appends b, compressed, to dst.
+func (z zip) pack(dst, b []byte) []byte { return z.writer.EncodeAll(b, dst) }
 
 // unpack is what has been packed, which must have size bytes, and no more than
 // most.
