@@ -14,11 +14,11 @@
 // written behind: [Run.Append] hands them on, in the order in which they came,
 // and one writer commits whatever there is: at once if somebody waits for any of
 // it, otherwise after 20 ms. So the disk always holds a causally closed prefix of
-// each run. The other messages are kept in memory
-// and written when the run is sealed; a resumed run makes them again. A run is
-// done when [Run.Seal] returns, and not before its commit and the mark are
-// synced. After a crash, the calls in flight are repaid, and the facts since the
-// last commit. With [Config.Step] each Append of a fact waits for its commit.
+// each run. The other messages are kept in memory and written when the run is
+// sealed; a resumed run makes them again. A run is done when [Run.Seal] returns,
+// and not before its commit and the mark are synced. After a crash, the calls in
+// flight are repaid, and the facts since the last commit. With [Config.Step] each
+// Append of a fact waits for its commit.
 //
 // After a write or a sync has gone wrong nothing can be known of the file, so
 // the store then refuses everything with [ErrBroken].
