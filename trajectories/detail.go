@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mars-rec/mars/message"
@@ -17,34 +18,43 @@ import (
 //
 //	Full   c01 | Dune (1965) | SF          {"evidence":["412 of 1,204 ..."],"rankings":[{... "c02:9=0.5" ...}]}
 //	Brief  Candidates: 3, from c01 on.     item_cf: c02:9 c01:4 c03:0
+//	Raw    Candidates: 3, from c01 on.     item_cf: c01 0.1 c02 0.5
 //
 // Brief is for a student of a few million parameters that learns from nothing:
 // it cannot read a title, and its context is short. It still plans, calls tools,
 // reads their answers, reflects and ranks. The teacher's own work is the same
-// for both, and so are its rankings.
+// for both, and so are its rankings. Raw is the control of the translation: the
+// same candidates, in the order of their labels, with the numbers behind them.
 type Detail string
 
 // The details.
 const (
 	Full  Detail = ""
 	Brief Detail = "brief"
+	Raw   Detail = "raw"
 )
 
-// ParseDetail reads "full", "brief" or "", which is full.
+// details are all, those that are told apart by their first words.
+func details() []Detail { return []Detail{Full, Brief, Raw} }
+
+// short reports whether candidates are labels alone.
+func (d Detail) short() bool { return d == Brief || d == Raw }
+
+// ParseDetail reads "full", "brief", "raw" or "", which is full.
 func ParseDetail(s string) (Detail, error) {
 	switch s {
 	case "", "full":
 		return Full, nil
-	case string(Brief):
-		return Brief, nil
+	case string(Brief), string(Raw):
+		return Detail(s), nil
 	}
-	return Full, fmt.Errorf("detail %q: want full or brief", s)
+	return Full, fmt.Errorf("detail %q: want full, brief or raw", s)
 }
 
 // DetailOf says how much the student was told in a conversation, by its system
 // message. One that is of no detail is an error.
 func DetailOf(messages []model.Message) (Detail, error) {
-	for _, d := range []Detail{Full, Brief} {
+	for _, d := range details() {
 		form, err := d.opening()
 		if err != nil {
 			return Full, err
@@ -58,9 +68,10 @@ func DetailOf(messages []model.Message) (Detail, error) {
 
 // Answer is what the student reads of a tool's result. Brief keeps of a ranking
 // labels and levels, under the name of its signal, without those that share the
-// last place; of a result that ranks nothing it keeps the sentences.
+// last place, and Raw of the same candidates labels and scores, to three digits;
+// of a result that ranks nothing both keep the sentences.
 func (d Detail) Answer(r tools.Result) (string, error) {
-	if d != Brief || r.Error != "" {
+	if !d.short() || r.Error != "" {
 		return r.Content(), nil
 	}
 	var told struct {
@@ -77,8 +88,17 @@ func (d Detail) Answer(r tools.Result) (string, error) {
 	for i, e := range told.Rankings {
 		var b strings.Builder
 		b.WriteString(e.Signal + ":")
-		for _, s := range e.Ranking[:spoken(e.Ranking)] {
-			fmt.Fprintf(&b, " %s:%d", s.Label, s.Level)
+		said := e.Ranking[:spoken(e.Ranking)]
+		if d == Raw {
+			said = slices.Clone(said)
+			slices.SortFunc(said, func(a, b phase.Strength) int { return strings.Compare(a.Label, b.Label) })
+		}
+		for _, s := range said {
+			if d == Raw {
+				fmt.Fprintf(&b, " %s %.3g", s.Label, s.Score)
+			} else {
+				fmt.Fprintf(&b, " %s:%d", s.Label, s.Level)
+			}
 		}
 		lines[i] = b.String()
 	}
@@ -97,11 +117,11 @@ func spoken(ranking []phase.Strength) int {
 	return n
 }
 
-// Specs is what the student is told of its tools. Brief keeps the first sentence
+// Specs is what the student is told of its tools. Brief and Raw keep the first sentence
 // of a description, and of arguments their names, types and choices; what a tool
 // takes is the same.
 func (d Detail) Specs(specs []model.ToolSpec) ([]model.ToolSpec, error) {
-	if d != Brief {
+	if !d.short() {
 		return specs, nil
 	}
 	short := make([]model.ToolSpec, len(specs))
@@ -132,10 +152,10 @@ type argument struct {
 	Enum []string `json:"enum,omitempty"`
 }
 
-// analysis is what is told of an analysis. Brief leaves out the claims, which
-// repeat sentences that a brief student has not read.
+// analysis is what is told of an analysis. Brief and Raw leave out the claims, which
+// repeat sentences that such a student has not read.
 func (d Detail) analysis(a phase.Analysis) phase.Analysis {
-	if d == Brief {
+	if d.short() {
 		a.Claims = nil
 	}
 	return a

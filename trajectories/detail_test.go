@@ -22,6 +22,8 @@ func TestDetailOfAnAnswer(t *testing.T) {
 		"full":           {trajectories.Full, tools.Result{Value: json.RawMessage(ranks)}, ranks},
 		"brief":          {trajectories.Brief, tools.Result{Value: json.RawMessage(ranks)}, "popularity: c02:9 c01:4\nyear: c01:9 c02:0"},
 		"shared last":    {trajectories.Brief, tools.Result{Value: json.RawMessage(`{"rankings":[{"signal":"s","ranking":["c02:9=2","c01:4=0","c03:4=0"]},{"signal":"z","ranking":["c01:0=0","c02:0=0"]}]}`)}, "s: c02:9\nz:"},
+		"raw":            {trajectories.Raw, tools.Result{Value: json.RawMessage(ranks)}, "popularity: c01 0.1 c02 0.5\nyear: c01 1 c02 0"},
+		"raw, shared":    {trajectories.Raw, tools.Result{Value: json.RawMessage(`{"rankings":[{"signal":"s","ranking":["c03:9=0.123456","c02:8=12345.6","c01:4=0","c04:4=0"]}]}`)}, "s: c02 1.23e+04 c03 0.123"},
 		"ranks nothing":  {trajectories.Brief, tools.Result{Value: json.RawMessage(`{"evidence":["one","two"]}`)}, "one\ntwo"},
 		"error is whole": {trajectories.Brief, tools.Result{Error: "no such item"}, "error: no such item"},
 	} {
@@ -65,13 +67,23 @@ func TestBriefOpening(t *testing.T) {
 	}
 	full, err1 := trajectories.Full.OpeningDigest()
 	brief, err2 := trajectories.Brief.OpeningDigest()
-	if err1 != nil || err2 != nil || full == brief {
-		t.Errorf("the digests are %s and %s, %v, %v", full, brief, err1, err2)
+	raw, err3 := trajectories.Raw.OpeningDigest()
+	if err1 != nil || err2 != nil || err3 != nil || full == brief || raw == brief {
+		t.Errorf("the digests are %s, %s and %s, %v, %v, %v", full, brief, raw, err1, err2, err3)
+	}
+	for _, d := range []trajectories.Detail{trajectories.Full, trajectories.Brief, trajectories.Raw} {
+		told, err := d.Opening(task, []string{"c01 | Dune | SF", "c02 | Emma | Classics"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := trajectories.DetailOf(told); err != nil || got != d {
+			t.Errorf("what %q is told reads as %q, %v", d, got, err)
+		}
 	}
 }
 
 func TestParseDetail(t *testing.T) {
-	for text, want := range map[string]trajectories.Detail{"": trajectories.Full, "full": trajectories.Full, "brief": trajectories.Brief} {
+	for text, want := range map[string]trajectories.Detail{"": trajectories.Full, "full": trajectories.Full, "brief": trajectories.Brief, "raw": trajectories.Raw} {
 		if got, err := trajectories.ParseDetail(text); err != nil || got != want {
 			t.Errorf("%q is %q, %v", text, got, err)
 		}

@@ -46,7 +46,7 @@ func Relabel(task tasks.Task, messages []model.Message, order []int) ([]model.Me
 		return nil, fmt.Errorf("task %s: %w", task.ID, err)
 	}
 	lines := candidateLines(messages[1].Content, labels)
-	if detail == Brief {
+	if detail.short() {
 		lines = labels // it tells no more of them
 	}
 	if lines == nil {

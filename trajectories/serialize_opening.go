@@ -48,6 +48,7 @@ func loadOpening(system, task string) (o opening, err error) {
 var (
 	fullOpening  = sync.OnceValues(func() (opening, error) { return loadOpening("prompts/student.md", "prompts/task.md") })
 	briefOpening = sync.OnceValues(func() (opening, error) { return loadOpening("prompts/student-brief.md", "prompts/task-brief.md") })
+	rawOpening   = sync.OnceValues(func() (opening, error) { return loadOpening("prompts/student-raw.md", "prompts/task-brief.md") })
 )
 
 // systemPrompt is what a student that is told everything is told first.
@@ -58,8 +59,11 @@ func systemPrompt() (string, error) {
 
 // opening returns that of the detail.
 func (d Detail) opening() (opening, error) {
-	if d == Brief {
+	switch d {
+	case Brief:
 		return briefOpening()
+	case Raw:
+		return rawOpening()
 	}
 	return fullOpening()
 }

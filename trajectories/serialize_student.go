@@ -17,7 +17,7 @@ func (t *Trajectory) alone() (Detail, bool, error) {
 		if err != nil {
 			return Full, false, err
 		}
-		for _, d := range []Detail{Full, Brief} {
+		for _, d := range details() {
 			form, err := d.opening()
 			if err != nil || m.Role == model.System && m.Content == form.system {
 				return d, err == nil, err

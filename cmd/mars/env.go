@@ -41,7 +41,7 @@ func (f *worldFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.gold, "gold", "", "what the users really took, made by mars tasks")
 	c.Flags().StringVar(&f.reward, "reward", "", "YAML file with the parts of a reward and their weights, as mars score reads it; the paper's reward if not given")
 	c.Flags().StringVar(&f.team.file, "team", "", "YAML file of the team that taught the student; its tools and roles are the student's")
-	c.Flags().StringVar(&f.detail, "detail", "full", "how much the student is told: full or brief, as mars export was")
+	c.Flags().StringVar(&f.detail, "detail", "full", "how much the student is told: full, brief or raw, as mars export was")
 	c.Flags().IntVar(&f.sessions, "sessions", 1024, "sessions open at once")
 	c.Flags().DurationVar(&f.idle, "idle", 15*time.Minute, "time after which a session that is not used is gone")
 }

@@ -105,7 +105,7 @@ will; with --max-length those that it would cut are left out, and counted.`),
 	f.StringVar(&e.split, "split", "", "sides and their shares of the users, such as train=0.9,validation=0.1 (default all is train)")
 	f.IntVar(&e.permutations, "permutations", 0, "rows of each run, each under a new order of the candidates; 0 writes one, in the order of the run")
 	f.Int64Var(&e.seed, "seed", 42, "seed of splits and permutations")
-	f.StringVar(&e.detail, "detail", "full", "how much the student is told: full, or brief: labels and levels, for a small student made from nothing")
+	f.StringVar(&e.detail, "detail", "full", "how much the student is told: full, or, for a small student made from nothing, brief: labels and levels; raw: labels and numbers")
 	f.BoolVar(&e.final, "final", false, "leave out what the reflector sent back, and keep the answer that came of it")
 	return c
 }

@@ -82,7 +82,7 @@ Requests from web pages of other origins are refused.`),
 	fl.StringVar(&f.data, "data", "", "data set directory made by mars import")
 	fl.StringVar(&f.model, "model", "", "the student's model")
 	fl.StringVar(&f.team.file, "team", "", "YAML file of the team that taught the student; its tools and roles are the student's")
-	fl.StringVar(&f.detail, "detail", "full", "how much the student is told: full or brief, as the rows that it was trained on")
+	fl.StringVar(&f.detail, "detail", "full", "how much the student is told: full, brief or raw, as the rows that it was trained on")
 	fl.StringVar(&f.compare, "compare", "", "model of a teacher to compare the student with")
 	fl.StringVar(&f.stored, "stored", "", storedHelp)
 	fl.StringVar(&f.weights, "weights", "", "weights of the fall-back, made by mars fit; the built-in ones if not given")

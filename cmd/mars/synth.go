@@ -122,7 +122,7 @@ and measured as those of a team.`),
 	f.Float64Var(&s.temperature, "temperature", -1, "temperature of replies; the provider's own if not given")
 	f.IntVar(&s.maxTokens, "max-tokens", 0, "tokens of one reply at most; the provider's own if 0")
 	f.BoolVar(&s.student, "student", false, "let the student work, alone, with the tools and for the roles of the team that taught it")
-	f.StringVar(&s.detail, "detail", "full", "with --student, how much it is told: full or brief, as the rows that it was trained on")
+	f.StringVar(&s.detail, "detail", "full", "with --student, how much it is told: full, brief or raw, as the rows that it was trained on")
 	f.StringVar(&s.stored, "stored", "", storedHelp)
 	f.IntVar(&s.samples, "samples", 1, "runs of each task, each drawn with a seed of its own")
 	f.IntVar(&s.concurrency, "concurrency", 4, "runs at work at once")

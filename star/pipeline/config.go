@@ -78,9 +78,10 @@ type Teacher struct {
 type Train struct {
 	FromScratch string `yaml:"from_scratch"` // a size; or
 	Model       string `yaml:"model"`        // a checkpoint, or a name that transformers knows
-	Detail      string `yaml:"detail"`       // full or brief
+	Detail      string `yaml:"detail"`       // full, brief or raw
 	Template    string `yaml:"template"`     // chat template of the rows
 	Preset      string `yaml:"preset"`
+	Seed        *int   `yaml:"seed"` // of training, if other than that of everything
 	// Optional lets the pipeline go on without a student where there is no
 	// Python; otherwise that is an error.
 	Optional   bool   `yaml:"optional"`
@@ -249,8 +250,8 @@ func (s Settings) check() error {
 		return errors.New("out is the folder of the configuration: want a folder of its own")
 	case t.FromScratch != "" && t.Model != "":
 		return errors.New("train: from_scratch and model are two students: give one")
-	case t.Detail != "full" && t.Detail != "brief":
-		return fmt.Errorf("train: detail is %q: want full or brief", t.Detail)
+	case t.Detail != "full" && t.Detail != "brief" && t.Detail != "raw":
+		return fmt.Errorf("train: detail is %q: want full, brief or raw", t.Detail)
 	case s.Teacher.Samples < 1 || s.Teacher.Concurrency < 1 || s.Serve.Told.Concurrency < 1:
 		return errors.New("samples and concurrency are 1 or more")
 	case s.Tasks.PerUser < 1 || s.Tasks.TestUser < 1 || s.Tasks.Limit < 0 || s.Tasks.TestLimit < 0 || s.Audit.Told.Derive < 0:

@@ -10,7 +10,7 @@ func (p plan) sft(without string) Stage {
 	if without != "" {
 		return off(SFT, without)
 	}
-	args := []string{"train", "sft", sftRows, "--out", Out + SFT + "/student", "--preset", p.Train.Told.Preset, "--seed", p.seed()}
+	args := []string{"train", "sft", sftRows, "--out", Out + SFT + "/student", "--preset", p.Train.Told.Preset, "--seed", p.trainingSeed()}
 	in := []string{sftRows}
 	if t := p.Train.Told; t.FromScratch != "" {
 		args = append(args, "--from-scratch", t.FromScratch)
@@ -33,10 +33,17 @@ func (p plan) grpo(without string) Stage {
 		return off(GRPO, "grpo is false")
 	}
 	sft := Out + SFT + "/student"
-	args := []string{"train", "grpo", grpoRows, "--model", sft, "--out", Out + GRPO + "/student", "--preset", p.Train.Told.Preset, "--seed", p.seed(),
+	args := []string{"train", "grpo", grpoRows, "--model", sft, "--out", Out + GRPO + "/student", "--preset", p.Train.Told.Preset, "--seed", p.trainingSeed(),
 		"--data", p.data, "--tasks", trainSet, "--gold", trainGold}
 	args = append(append(args, p.members(false)...), p.GRPO.Told.args()...)
 	return p.trains(GRPO, args, append([]string{grpoRows, sft + "/training.json", sft + "/model.safetensors", p.sealed, trainSet, trainGold}, p.teamFiles(false)...))
+}
+
+func (p plan) trainingSeed() string {
+	if s := p.Train.Told.Seed; s != nil {
+		return strconv.Itoa(*s)
+	}
+	return p.seed()
 }
 
 func (p plan) trains(name string, args, in []string) Stage {

@@ -185,12 +185,19 @@ def test_distinct_labels_are_never_said_twice(trained):
     tokenizer = AutoTokenizer.from_pretrained(out)
     distinct = DistinctLabels(tokenizer, 20)
     labels = [f"c{i:02d}" for i in range(1, 21)]
+    more = {f'{name}", "' for name in labels}
+
+    def left(*used):
+        return {*used, *(f'{name}", "' for name in used)}
+
     every = {tokenizer.decode([i]) for i in range(len(tokenizer))}
     for text, allowed in {
-        '<recommend> with the labels, c03. <recommend>["c01", "c05", "': {*labels} - {"c01", "c05"},
-        '<recommend>["c01"]</recommend> again <recommend>["c02", "': {*labels} - {"c02"},
+        '<recommend> with the labels, c03. <recommend>["': {*labels, *more},
+        '<recommend> with the labels, c03. <recommend>["c01", "c05", "': {*labels, *more} - left("c01", "c05"),
+        '<recommend>["c01"]</recommend> again <recommend>["c02", "': {*labels, *more} - left("c02"),
+        '<recommend>["' + '", "'.join(labels[:-1]) + '", "': {"c20"},
+        '<recommend>["c03", "c03': every,
         "<recommend>": {'["'},
-        '<recommend>["c01': {'", "', '"]'},
         '<recommend>["' + '", "'.join(labels): {'"]'},
         '<recommend>["c01"]': {"</recommend>"},
         '<recommend>["c01"]</recommend>': every,

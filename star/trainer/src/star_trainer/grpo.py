@@ -18,7 +18,7 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from star_trainer import presets, record, rows, sample, sft, student
+from star_trainer import attention, presets, record, rows, sample, sft, student
 from star_trainer.conversation import template
 from star_trainer.environment import Environment
 from star_trainer.rollout import Episode, Limits, Rollout
@@ -140,11 +140,14 @@ def run(job: Job) -> dict[str, Any]:
     settings = presets.settle(export.config, presets.GRPO, job.preset, job.settings)
     changed = presets.fit_to_machine(settings)
     limits = Limits(settings.get("max_completion_length", 8192), settings.pop("max_tool_calling_iterations", 16) + 1)
-    model, tokenizer = student.load(job.model, "bfloat16" if settings.get("bf16") else "float32")
+    coarse = settings.get("bf16") and not student.small(job.model)
+    model, tokenizer = student.load(job.model, "bfloat16" if coarse else "float32")
+    if settings.get("use_cpu") and settings.get("bf16"):
+        attention.use(model)
     if not tokenizer.chat_template:
         tokenizer.chat_template = template(*export.template)
     tokenizer.padding_side = "left"
-    permute = export.detail == "brief" if job.permute is None else job.permute
+    permute = export.detail != "full" if job.permute is None else job.permute
 
     with Environment(job.env) as environment:
         return _train(job, export, settings, changed, limits, model, tokenizer, permute, environment)

@@ -8,15 +8,16 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from star_trainer.labels import label
+from star_trainer.vocabulary import NEXT
 
-_OPENS, _PARTS, _CLOSES = '["', '", "', '"]'
+_OPENS, _CLOSES = '["', '"]'
 
 
 class DistinctLabels(LogitsProcessor):
     """Holds a ranking to its form, a JSON array of labels, and to labels that are not in it yet.
 
-        <recommend> ["  c07  ", "  c12  …  "] </recommend>
-                         └ any that is left, until none is: then it is closed
+        <recommend> ["  c07", "  c12", "  …  c03  "] </recommend>
+                        └ any that is left; one without ", " closes it
 
     Without the form a student from whom its label is withheld goes on with something else, such as a label with a
     level, and does not find the end. It needs a tokenizer in which labels and tags are one token each, as those made
@@ -26,15 +27,14 @@ class DistinctLabels(LogitsProcessor):
     def __init__(self, tokenizer: Any, candidates: int) -> None:
         vocabulary = tokenizer.get_vocab()
         names = [label(i) for i in range(candidates)]
-        missing = [n for n in [*names, "<recommend>", "</recommend>"] if n not in vocabulary]
+        more = [n + NEXT for n in names]
+        missing = [n for n in [*names, *more, "<recommend>", "</recommend>"] if n not in vocabulary]
         if missing:
             raise ValueError(f"the tokenizer has no token for {missing[0]}: labels cannot be kept distinct with it")
-        self._labels = [vocabulary[n] for n in names]
+        self._last, self._more = ([vocabulary[n] for n in some] for some in (names, more))
         self._open = vocabulary["<recommend>"]
-        opens, parts, closes = (tokenizer(t, add_special_tokens=False)["input_ids"] for t in (_OPENS, _PARTS, _CLOSES))
-        closes = [*closes, vocabulary["</recommend>"]]
-        self._ways = {"first": [opens], "some": [parts, closes], "none": [closes]}
-        self._before_label = (opens, parts)
+        self._opens, closes = (tokenizer(t, add_special_tokens=False)["input_ids"] for t in (_OPENS, _CLOSES))
+        self._closes = [*closes, vocabulary["</recommend>"]]
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         opened = (input_ids == self._open).any(1)
@@ -52,15 +52,21 @@ class DistinctLabels(LogitsProcessor):
 
         The prompt names the tag too, and there something else follows it.
         """
-        opens = self._ways["first"][0]
-        if written[: len(opens)] != opens[: len(written)]:
+        if written[: len(self._opens)] != self._opens[: len(written)]:
             return []
-        used = [t for t in written if t in self._labels]
-        since = written[len(written) - written[::-1].index(used[-1]) :] if used else written
-        if since in self._before_label:
-            return [t for t in self._labels if t not in used]
-        ways = self._ways["first" if not used else "some" if len(used) < len(self._labels) else "none"]
-        return [way[len(since)] for way in ways if way[: len(since)] == since and len(way) > len(since)]
+        if len(written) < len(self._opens):
+            return [self._opens[len(written)]]
+        said = written[len(self._opens) :]
+        used = [t for t in said if t in self._more]
+        left = [i for i, t in enumerate(self._more) if t not in used]
+        if len(used) == len(said):  # a task of fewer candidates closes before
+            more = self._more if len(left) > 1 else []
+            return [*(more[i] for i in left if more), *(self._last[i] for i in left)]
+        if said[len(used)] not in [self._last[i] for i in left]:
+            return []
+        since = said[len(used) + 1 :]
+        going = since == self._closes[: len(since)] and len(since) < len(self._closes)
+        return [self._closes[len(since)]] if going else []
 
 
 def turns(

@@ -18,7 +18,7 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from star_trainer import presets, record, rows, student
+from star_trainer import attention, presets, record, rows, student
 from star_trainer.conversation import IGNORED, Conversation, Encoded, encode, render, template
 from star_trainer.labels import Permutation
 
@@ -127,12 +127,15 @@ def run(job: Job) -> dict[str, Any]:
     else:
         raise ValueError("give --model, or --from-scratch with a size")
 
+    if settings.get("use_cpu") and settings.get("bf16"):
+        attention.use(model)
+
     told = [render(tokenizer, row) for row in export.rows]
     lengths = [len(encode(tokenizer, list(c.pieces)).input_ids) for c in told]
     kept = [i for i, n in enumerate(lengths) if max_length is None or n <= max_length]
     if not kept:
         raise ValueError(f"each row is longer than {max_length} tokens: raise max_length")
-    permute = export.detail == "brief" if job.permute is None else job.permute
+    permute = export.detail != "full" if job.permute is None else job.permute
     args = SFTConfig(
         output_dir=str(job.out),
         seed=job.seed,

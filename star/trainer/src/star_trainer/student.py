@@ -68,23 +68,26 @@ def from_scratch(
 def _relate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, candidates: int) -> None:
     """Begins where copying is near, which a small model otherwise spends most of its minutes on finding.
 
-    A label with its level ( c07:9) begins near its label (c07), the nearer the higher the level: ten tokens speak of
-    one candidate. And attention begins by passing on what it looks at: values and outputs are each other's inverse,
-    as in the mimetic initialization of Trockman and Kolter (2023), besides their noise. Training is free to leave it.
+    A label with its level ( c07:9) begins near its label (c07), the nearer the higher the level, and so does a label in
+    a list: twelve tokens more speak of one candidate. And attention begins by passing on what it looks at: values and
+    outputs are each other's inverse, as in the mimetic initialization of Trockman and Kolter (2023), besides their
+    noise. Training is free to leave it.
     """
     import torch
 
-    vocabulary, table = tokenizer.get_vocab(), model.get_input_embeddings().weight
+    known, table = tokenizer.get_vocab(), model.get_input_embeddings().weight
     with torch.no_grad():
         for layer in model.model.layers:
             attention = layer.self_attn
             turn, _ = torch.linalg.qr(torch.randn(attention.v_proj.weight.shape))
             attention.v_proj.weight.add_(0.3 * turn)
             attention.o_proj.weight.add_(0.1 * turn.T)
-        marks = torch.randn(10, table.shape[1]) * table.std()
+        marks = torch.randn(12, table.shape[1]) * table.std()
         for name in map(label, range(candidates)):
             for level in range(10):
-                table[vocabulary[f" {name}:{level}"]] = table[vocabulary[name]] * (0.25 + level / 6) + marks[level]
+                table[known[f" {name}:{level}"]] = table[known[name]] * (0.25 + level / 6) + marks[level]
+            for mark, after in ((10, vocabulary.NEXT), (11, vocabulary.AND)):
+                table[known[name + after]] = table[known[name]] + marks[mark]
 
 
 def load(where: str, dtype: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

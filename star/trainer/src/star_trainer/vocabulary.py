@@ -1,10 +1,19 @@
 """A byte-level BPE tokenizer made from the trajectories, for a student made from nothing.
 
-Text is cut at line ends only, so a line that every conversation has, such as a
-sentence of the prompt or the specification of a tool, becomes one token or a few.
-Labels (c07) and labels with their level ( c07:9) are added tokens: byte pairs
-would never join letters, digits and colons the same way for each, and a small
-model learns to rank only where a label is one thing.
+What a small model pays for is tokens, so what is said over and over is one:
+
+    [all that stands before the student's first turn, the same in each conversation]
+    <plan>⏎ | a line that every plan has⏎ | … | </tool_call>⏎<tool_call>⏎ | …
+    item_cf: |  c05:9 |  c09:8 | … | <recommend> | [" | c05", " | c09", " | … | c12 | "] | </recommend>
+
+Text is cut at line ends only, so a line that every conversation has becomes one
+token or a few. Labels (c07), labels with their level ( c07:9) and labels in a
+list (c07", ") are added tokens: byte pairs would never join letters, digits and
+colons the same way for each, and a small model learns to rank only where a
+label is one thing. It would say a label twice if the first of a ranking were
+another token than those after it, or one that stands in analyses too. What
+joins two parts, tags with their line ends, is one token; none reaches over the
+end of a turn, where what is trained begins or ends.
 """
 
 from __future__ import annotations
@@ -18,10 +27,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 END, PAD = "<|im_end|>", "<|endoftext|>"
+TURN = "<|im_start|>assistant\n"
+NEXT = '", "'  # after a label of a ranking, but for the last
+AND = ", "  # after a label in a sentence, but for the last
 _SPECIAL = [PAD, "<|im_start|>", END]
 _TAGS = [
     *("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
     *("<plan>", "</plan>", "</analysis>", "<reflection>", "</reflection>", "<recommend>", "</recommend>"),
+]
+_JOINTS = [
+    *(TURN, "<|im_start|>user\n", "<|im_start|>user\n<tool_response>\n"),
+    *("<plan>\n", "</plan>\n", "</plan>\n<tool_call>\n", "<tool_call>\n", "</tool_call>\n<tool_call>\n"),
+    *("<tool_response>\n", "\n</tool_response>", "\n</tool_response>\n<tool_response>\n"),
+    *("</analysis>\n", "</analysis>\n<tool_call>\n", "</analysis>\n<reflection>\n"),
+    *("<reflection>\n", "</reflection>\n"),
 ]
 _LINE = r"[^\n]*\n+|[^\n]+"
 
@@ -33,9 +52,11 @@ def make(texts: Iterable[str], candidates: int, template: str, size: int = 2048)
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
+    texts = list(texts)
     names = [label(i) for i in range(candidates)]
     levels = [f" {name}:{level}" for name in names for level in range(10)]
-    added = [*_TAGS, *levels, *names]
+    listed = [name + after for after in (NEXT, AND) for name in names]
+    added = [*_TAGS, *_JOINTS, *levels, *names, *listed, *_opening(texts)]
     t = Tokenizer(models.BPE())
     t.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -57,3 +78,9 @@ def make(texts: Iterable[str], candidates: int, template: str, size: int = 2048)
     fast = PreTrainedTokenizerFast(tokenizer_object=t, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False)
     fast.chat_template = template
     return fast
+
+
+def _opening(texts: list[str]) -> list[str]:
+    """What stands before the first turn of the assistant, if it is the same in all texts."""
+    first = {text[: text.find(TURN) + len(TURN)] for text in texts if TURN in text}
+    return list(first) if len(first) == 1 else []
