@@ -28,7 +28,9 @@ race: ## all tests under the race detector (needs a C compiler)
 SEED ?= 1
 ROUNDS ?= 50
 KILLS ?= 12
-chaos: ## kill, damage and mislead the program for a long time: make chaos SEED=1 ROUNDS=50 KILLS=12; a round that fails names its seed
+SCHEDULES ?= 500
+chaos: ## kill, damage and mislead the program for a long time: make chaos SEED=1 ROUNDS=50 KILLS=12 SCHEDULES=500; what fails names its seed
+	$(GO) test ./orchestrator/cluster -run TestLiveSchedules -count 1 -v -timeout 0 -cluster.seed $(SEED) -cluster.schedules $(SCHEDULES) -cluster.lanes 6
 	$(GO) test ./cmd/mars -run TestChaos -count 1 -v -timeout 0 -chaos.seed $(SEED) -chaos.rounds $(ROUNDS) -chaos.kills $(KILLS)
 
 FUZZTIME ?= 10m

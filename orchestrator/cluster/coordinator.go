@@ -256,7 +256,9 @@ func (c *coordinator) one(ctx context.Context, run string, task tasks.Task, tell
 	c.jobs[run] = j
 	c.mu.Unlock()
 	// An error is no loss: whoever refills the queue offers it again.
-	_ = c.queue.put(ctx, offer{run, task})
+	within, cancel := context.WithTimeout(ctx, min(5*time.Second, c.cfg.Lease))
+	_ = c.queue.put(within, offer{run, task})
+	cancel()
 	select {
 	case <-j.ended:
 	case <-ctx.Done():

@@ -127,10 +127,10 @@ func (w *Worker) Work(ctx context.Context, r Runner, cfg WorkConfig) (orchestrat
 // pull takes an offer from the queue; nil if there is none for a while.
 func (w *Worker) pull(ctx context.Context) (jetstream.Msg, error) {
 	var m jetstream.Msg
-	cons, err := w.js.Consumer(ctx, w.names.stream, consumer) // each time: it may have been made anew
+	within, cancel := context.WithTimeout(ctx, w.patience())
+	defer cancel()
+	cons, err := w.js.Consumer(within, w.names.stream, consumer) // each time: it may have been made anew
 	if err == nil {
-		within, cancel := context.WithTimeout(ctx, w.patience())
-		defer cancel()
 		m, err = cons.Next(jetstream.FetchContext(within))
 	}
 	switch {
