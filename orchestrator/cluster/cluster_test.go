@@ -34,7 +34,7 @@ import (
 const lease = 400 * time.Millisecond
 
 // serve runs a NATS server that keeps what it has in dir.
-func serve(t *testing.T, dir string, port int) *server.Server {
+func serve(t testing.TB, dir string, port int) *server.Server {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, SyncAlways: true, NoLog: true, NoSigs: true})
 	if err != nil {
@@ -50,7 +50,7 @@ func serve(t *testing.T, dir string, port int) *server.Server {
 
 func shutdown(s *server.Server) { s.Shutdown(); s.WaitForShutdown() }
 
-func connect(t *testing.T, url string) *nats.Conn {
+func connect(t testing.TB, url string) *nats.Conn {
 	t.Helper()
 	nc, err := cluster.Connect(cluster.Access{URL: url})
 	if err != nil {

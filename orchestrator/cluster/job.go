@@ -31,6 +31,7 @@ type job struct {
 	lost  int
 	count orchestrator.Event   // what entries have counted
 	calls map[string]*reserved // of the hold, by id
+	open  int                  // of them, those that are not over
 	broke error                // the budget refused a call
 
 	ended chan struct{} // closed when event and stop are set

@@ -140,14 +140,8 @@ func (j *job) reserve(ctx context.Context, in call) answer {
 
 // want begins to obtain what a call needs.
 func (j *job) want(ctx context.Context, w wish) (*reserved, error) {
-	atOnce := 0
-	for _, r := range j.calls {
-		if !r.over {
-			atOnce++
-		}
-	}
-	if atOnce >= maxAtOnce || len(j.calls) >= maxCalls {
-		return nil, fmt.Errorf("the run has %d calls at once, and %d in all: more than a run may", atOnce, len(j.calls))
+	if j.open >= maxAtOnce || len(j.calls) >= maxCalls {
+		return nil, fmt.Errorf("the run has %d calls at once, and %d in all: more than a run may", j.open, len(j.calls))
 	}
 	limiter, err := j.c.limiter(w.Model)
 	if err != nil {
@@ -156,6 +150,7 @@ func (j *job) want(ctx context.Context, w wish) (*reserved, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &reserved{ready: make(chan struct{}), cancel: cancel, limiter: limiter}
 	j.calls[w.ID] = r
+	j.open++
 	j.c.obtaining.Go(func() { j.obtain(ctx, r, w) })
 	return r, nil
 }
@@ -189,6 +184,7 @@ func (j *job) settle(dues []due) {
 	for _, d := range dues {
 		if r := j.calls[d.ID]; r != nil && r.granted && !r.over {
 			r.settle(d.Outcome)
+			j.open--
 		}
 	}
 }
@@ -201,6 +197,7 @@ func (j *job) land() {
 			r.settle(budget.Outcome{})
 		}
 	}
+	j.open = 0
 }
 
 // expire lands the calls of a worker that has not been heard of for a lease, since
