@@ -98,8 +98,10 @@ func addUsage(sum, u *message.Usage) {
 type BatchConfig struct {
 	// Samples is how many runs of each task there are to be, each under its
 	// [SampleID] and with a seed of its own; 0 is 1.
-	Samples     int
-	Concurrency int             // runs at once; 0 is 1
+	Samples int
+	// Concurrency is how many runs are made at once; 0 is 1. Of several, one that
+	// is made and waits for the ledger to take it counts no more.
+	Concurrency int
 	Drain       <-chan struct{} // when closed, no new run starts; those at work finish
 	Progress    func(Event)     // called by one goroutine at a time; may be nil
 	// Patience is the number of failures in a row, without a run done between
@@ -149,8 +151,8 @@ func (t *Totals) Add(e Event) {
 // the batch, with an error, is a task that cannot be read, the ledger, the end
 // of ctx, or more failures in a row than cfg has patience for.
 func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, error], ledger Ledger, cfg BatchConfig) (Totals, error) {
-	return Each(ctx, list, cfg, func(ctx context.Context, run string, task tasks.Task, tell func(Event)) error {
-		return o.one(ctx, sample{run, task}, ledger, cfg, tell)
+	return each(ctx, list, cfg, func(ctx context.Context, run string, task tasks.Task, tell func(Event), made func()) error {
+		return o.one(ctx, sample{run, task}, ledger, cfg, tell, made)
 	})
 }
 
@@ -160,6 +162,18 @@ func (o *Orchestrator) Batch(ctx context.Context, list iter.Seq2[tasks.Task, err
 // what became of it; an error of its own stops the batch.
 func Each(ctx context.Context, list iter.Seq2[tasks.Task, error], cfg BatchConfig,
 	one func(ctx context.Context, run string, task tasks.Task, tell func(Event)) error) (Totals, error) {
+	return each(ctx, list, cfg, func(ctx context.Context, run string, task tasks.Task, tell func(Event), _ func()) error {
+		return one(ctx, run, task, tell)
+	})
+}
+
+// sealed is how many runs that are made may wait for the ledger, at least.
+const sealed = 64
+
+// each is Each for what can say that a run is made, and only its ledger has yet to
+// take it: another run then begins, unless they are to be one after the other.
+func each(ctx context.Context, list iter.Seq2[tasks.Task, error], cfg BatchConfig,
+	one func(ctx context.Context, run string, task tasks.Task, tell func(Event), made func()) error) (Totals, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
@@ -167,6 +181,7 @@ func Each(ctx context.Context, list iter.Seq2[tasks.Task, error], cfg BatchConfi
 		mu      sync.Mutex
 		wg      sync.WaitGroup
 		slots   = make(chan struct{}, max(1, cfg.Concurrency))
+		sealing = make(chan struct{}, max(sealed, cfg.Concurrency))
 		inRow   int
 		givenUp atomic.Bool
 		halted  error
@@ -202,8 +217,16 @@ func Each(ctx context.Context, list iter.Seq2[tasks.Task, error], cfg BatchConfi
 			break
 		}
 		wg.Go(func() {
-			defer func() { <-slots }()
-			if err := one(ctx, s.run, s.task, tell); err != nil {
+			held := slots
+			defer func() { <-held }()
+			made := func() {
+				if cfg.Concurrency > 1 {
+					sealing <- struct{}{}
+					<-slots
+					held = sealing
+				}
+			}
+			if err := one(ctx, s.run, s.task, tell, made); err != nil {
 				cancel(err)
 			}
 		})
@@ -258,8 +281,9 @@ func take(ctx context.Context, slots chan<- struct{}, drain <-chan struct{}) boo
 	return false
 }
 
-// one makes one run of a batch. Its error stops the batch.
-func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, cfg BatchConfig, tell func(Event)) error {
+// one makes one run of a batch, and says when it is made. Its error stops the
+// batch.
+func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, cfg BatchConfig, tell func(Event), made func()) error {
 	start := o.cfg.Clock()
 	entry, err := ledger.Begin(ctx, s.run, s.task)
 	if errors.Is(err, ErrDone) {
@@ -276,6 +300,7 @@ func (o *Orchestrator) one(ctx context.Context, s sample, ledger Ledger, cfg Bat
 	var stop error
 	switch {
 	case err == nil:
+		made()
 		stop = entry.Seal(ctx, res)
 	case ctx.Err() != nil, cfg.Halt != nil && cfg.Halt(err):
 		e.Outcome = Interrupted

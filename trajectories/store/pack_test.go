@@ -97,26 +97,28 @@ func TestNothingGrowsBeyondWhatIsSaid(t *testing.T) {
 	}
 	defer z.close()
 	text := []byte(strings.Repeat("zeros ", 1<<20))
-	bomb := z.pack(nil, text)
-	if len(bomb) > 4096 {
-		t.Fatalf("%d bytes are no bomb", len(bomb))
-	}
-	if got, err := z.unpack(bomb, int64(len(text)), maxLog); err != nil || !bytes.Equal(got, text) {
-		t.Fatalf("unpacked %d bytes, %v", len(got), err)
-	}
-	for _, size := range []int64{-1, 0, 10, int64(len(text)) - 1, int64(len(text)) + 1, maxLog + 1} {
-		if got, err := z.unpack(bomb, size, maxLog); err == nil {
-			t.Errorf("said to have %d bytes, it has %d", size, len(got))
-		}
-	}
-	if _, err := z.unpack(bomb, int64(len(text)), 1<<20); err == nil {
-		t.Error("more than the most is unpacked")
-	}
-	// A frame that does not tell its size.
+	// What is packed now, and what was before.
 	w, err := zstd.NewWriter(nil, zstd.WithSingleSegment(false))
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, bomb := range [][]byte{z.pack(nil, text), w.EncodeAll(text, nil)} {
+		if len(bomb) > len(text)/100 {
+			t.Fatalf("%d bytes are no bomb", len(bomb))
+		}
+		if got, err := z.unpack(bomb, int64(len(text)), maxLog); err != nil || !bytes.Equal(got, text) {
+			t.Fatalf("unpacked %d bytes, %v", len(got), err)
+		}
+		for _, size := range []int64{-1, 0, 10, int64(len(text)) - 1, int64(len(text)) + 1, maxLog + 1} {
+			if got, err := z.unpack(bomb, size, maxLog); err == nil {
+				t.Errorf("said to have %d bytes, it has %d", size, len(got))
+			}
+		}
+		if _, err := z.unpack(bomb, int64(len(text)), 1<<20); err == nil {
+			t.Error("more than the most is unpacked")
+		}
+	}
+	// A frame that does not tell its size, nothing, and what has been written over.
 	var b bytes.Buffer
 	w.Reset(&b)
 	if _, err := w.Write(text); err != nil {
@@ -127,5 +129,10 @@ func TestNothingGrowsBeyondWhatIsSaid(t *testing.T) {
 	}
 	if got, err := z.unpack(b.Bytes(), 100, maxLog); err == nil {
 		t.Errorf("a stream that is said to have 100 bytes has %d", len(got))
+	}
+	for _, b := range [][]byte{nil, {isS2}, {isS2, 0xff, 0xff, 0xff, 0xff, 0x0f}, {0}} {
+		if got, err := z.unpack(b, 100, maxLog); err == nil {
+			t.Errorf("%x is unpacked to %d bytes", b, len(got))
+		}
 	}
 }

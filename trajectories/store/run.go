@@ -66,7 +66,9 @@ func (s *Store) begin(ctx context.Context, id string, task tasks.Task) (*Run, er
 		return nil, errReadOnly
 	}
 	if before := s.live[id]; before != nil {
-		before.end()
+		if before.end() {
+			s.writer.working.Add(-1)
+		}
 		done := make(chan error, 1)
 		if err := s.writer.put(ctx, write{thread: before.thread, done: done}); err != nil {
 			return nil, err
@@ -108,6 +110,7 @@ func (s *Store) begin(ctx context.Context, id string, task tasks.Task) (*Run, er
 	}
 	r.row.there = true
 	s.live[id] = r
+	s.writer.working.Add(1)
 	return r, nil
 }
 
@@ -138,11 +141,14 @@ func (r *Run) insert(at int, e message.Envelope, seq int64) {
 	r.log, r.seqs = slices.Insert(r.log, at, e), slices.Insert(r.seqs, at, seq)
 }
 
-// end makes the run refuse everything from now on.
-func (r *Run) end() {
+// end makes the run refuse everything from now on. It reports whether it was at
+// work.
+func (r *Run) end() bool {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	working := !r.ended
 	r.ended = true
-	r.mu.Unlock()
+	return working
 }
 
 // Append implements [message.Log]. A fact is queued to be written, and with
@@ -302,7 +308,10 @@ func (r *Run) queue(ctx context.Context, set func(log []message.Envelope) error)
 	}
 	r.row.log = packed.digest(r.row.id)
 	done = make(chan error, 1)
-	if err := r.store.writer.put(ctx, write{thread: r.thread, log: &packed, runs: []runRow{r.row}, done: done}); err != nil {
+	w := r.store.writer
+	w.working.Add(-1) // when the writer sees it, this run is none that may end
+	if err := w.put(ctx, write{thread: r.thread, log: &packed, runs: []runRow{r.row}, done: done, patient: true}); err != nil {
+		w.working.Add(1)
 		return nil, err
 	}
 	r.ended = true

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mars-rec/mars/message"
@@ -19,9 +20,9 @@ const (
 	maxBytes = 8 << 20
 )
 
-// linger is how long a commit waits for more of what nobody waits for: a crash
-// repays so much more, where a call to a model takes seconds, and commits are
-// fewer by what they are paid for in processor time.
+// linger is how long a commit waits for more of what is not urgent. Of facts that
+// nobody waits for a crash repays so much more, where a call to a model takes
+// seconds; and commits are fewer, by what they cost in processor time.
 const linger = 20 * time.Millisecond
 
 // write is a piece of work for the writer. It is committed as a whole.
@@ -36,7 +37,12 @@ type write struct {
 	// done receives the outcome; nil: nobody waits. What somebody waits for
 	// is acknowledged, so the mark is renewed first.
 	done chan error
+	// patient: who waits would as soon have company, if other runs are at work
+	// that may end.
+	patient bool
 }
+
+func (w write) urgent() bool { return w.done != nil && !w.patient }
 
 func (w write) size() (rows, bytes int) {
 	if w.thread != nil {
@@ -64,6 +70,8 @@ type writer struct {
 	fail  func(string) error
 	queue chan write
 	ended chan struct{} // closed when the goroutine has ended
+	// working is how many runs are at work, and have not said that they have ended.
+	working atomic.Int64
 
 	mu     sync.RWMutex // held for reading while something is put into the queue
 	closed bool
@@ -299,12 +307,12 @@ func (w *writer) loop() {
 }
 
 // gather takes what is to be committed together: what is queued and, for as long
-// as nobody waits for any of it, what comes within a moment.
+// as none of it is urgent, what comes within a moment.
 func (w *writer) gather(first write) []write {
 	batch := append(w.batch[:0], first)
 	defer func() { w.batch = batch }()
 	rows, bytes := first.size()
-	awaited := first.done != nil
+	urgent, awaited := first.urgent(), first.done != nil
 	w.late.Reset(linger)
 	for rows < maxRows && bytes < maxBytes {
 		var next write
@@ -312,7 +320,7 @@ func (w *writer) gather(first write) []write {
 		select {
 		case next, ok = <-w.queue:
 		default:
-			if awaited {
+			if urgent || awaited && w.working.Load() == 0 {
 				return batch
 			}
 			select {
@@ -326,7 +334,7 @@ func (w *writer) gather(first write) []write {
 		}
 		batch = append(batch, next)
 		r, b := next.size()
-		rows, bytes, awaited = rows+r, bytes+b, awaited || next.done != nil
+		rows, bytes, urgent, awaited = rows+r, bytes+b, urgent || next.urgent(), awaited || next.done != nil
 	}
 	return batch
 }

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -11,29 +14,33 @@ import (
 // compressed.
 const maxLog = 256 << 20
 
-// zip compresses what is kept for good, with zstd (RFC 8878) and its check sum
-// of the content. It is safe for concurrent use.
-type zip struct {
-	writer *zstd.Encoder
-	reader *zstd.Decoder
-}
+// What begins what is packed. Before there was S2 it was a frame of zstd, which
+// begins otherwise.
+const isS2 = 's'
+
+// zip compresses what is kept for good, as a block of S2
+// (https://github.com/klauspost/compress/tree/master/s2), which takes a sixth of
+// the time of zstd and a third more room. What is packed is hashed where it is
+// kept. It is safe for concurrent use.
+type zip struct{ zstd *zstd.Decoder }
 
 func newZip() (zip, error) {
-	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(true), zstd.WithWindowSize(1<<20))
-	if err != nil {
-		return zip{}, err
-	}
 	// Nothing grows beyond the room that it is given.
 	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxMemory(maxLog+overrun))
-	return zip{w, r}, err
+	return zip{r}, err
 }
 
 // overrun is room behind the content in which the decoder may work in a faster
 // way.
 const overrun = 64
 
-// pack appends b, compressed, to dst.
-func (z zip) pack(dst, b []byte) []byte { return z.writer.EncodeAll(b, dst) }
+// pack compresses b, into the room of dst if that is enough.
+func (z zip) pack(dst, b []byte) []byte {
+	dst = append(slices.Grow(dst[:0], 1+s2.MaxEncodedLen(len(b))), isS2)
+	return dst[:1+len(s2.Encode(dst[1:cap(dst)], b))]
+}
+
+var errNotPacked = errors.New("it is not compressed in a way that is known")
 
 // unpack is what has been packed, which must have size bytes, and no more than
 // most.
@@ -41,7 +48,7 @@ func (z zip) unpack(packed []byte, size, most int64) ([]byte, error) {
 	if size < 0 || size > most || size > math.MaxInt-overrun {
 		return nil, fmt.Errorf("its size is given as %d", size)
 	}
-	b, err := z.reader.DecodeAll(packed, make([]byte, 0, int(size)+overrun))
+	b, err := z.open(packed, int(size))
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +58,26 @@ func (z zip) unpack(packed []byte, size, most int64) ([]byte, error) {
 	return b, nil
 }
 
+func (z zip) open(packed []byte, size int) ([]byte, error) {
+	if len(packed) == 0 {
+		return nil, errNotPacked
+	}
+	if packed[0] != isS2 {
+		return z.zstd.DecodeAll(packed, make([]byte, 0, size+overrun))
+	}
+	n, err := s2.DecodedLen(packed[1:])
+	if err != nil {
+		return nil, err
+	}
+	if n != size {
+		return nil, fmt.Errorf("it has %d bytes, not %d", n, size)
+	}
+	return s2.Decode(make([]byte, n), packed[1:])
+}
+
 // close ends what works in the background.
 func (z zip) close() {
-	if z.reader != nil {
-		z.reader.Close()
+	if z.zstd != nil {
+		z.zstd.Close()
 	}
 }
