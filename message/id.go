@@ -60,11 +60,29 @@ func (id ID) Within(other ID) bool {
 
 // ParseID checks that s is a path of ordinals.
 func ParseID(s string) (ID, error) {
-	for part := range strings.SplitSeq(s, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 1 || strconv.Itoa(n) != part {
+	for rest := s; ; {
+		part, more, cut := strings.Cut(rest, ".")
+		if !ordinal(part) {
 			return "", fmt.Errorf("%q is not a path id: want ordinals from 1 on, such as 1.3.2", s)
 		}
+		if !cut {
+			return ID(s), nil
+		}
+		rest = more
 	}
-	return ID(s), nil
+}
+
+// ordinal reports whether part is a whole number from 1 on, as strconv.Itoa
+// writes it.
+func ordinal(part string) bool {
+	if part == "" || part[0] == '0' {
+		return false
+	}
+	for i := range len(part) {
+		if part[i] < '0' || part[i] > '9' {
+			return false
+		}
+	}
+	_, err := strconv.Atoi(part) // not too large
+	return err == nil
 }

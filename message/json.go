@@ -104,6 +104,21 @@ func (e Envelope) Canonical() []byte { return e.AppendCanonical(nil) }
 // AppendCanonical appends the canonical bytes to dst.
 func (e Envelope) AppendCanonical(dst []byte) []byte {
 	w := rawjson.NewWriter(dst)
+	e.writeCanonical(w)
+	if written, ok := w.Done(); ok {
+		return written
+	}
+	return append(dst, e.invalid()...)
+}
+
+// WithCanonical hands the canonical bytes of e to use, which must not keep them.
+func (e *Envelope) WithCanonical(use func(canonical []byte)) {
+	if !Write(e.writeCanonical, use) {
+		use(e.invalid())
+	}
+}
+
+func (e *Envelope) writeCanonical(w *rawjson.Writer) {
 	w.Text("{")
 	w.Key("id")
 	w.String(string(e.ID))
@@ -123,13 +138,14 @@ func (e Envelope) AppendCanonical(dst []byte) []byte {
 		rawjson.WriteStrings(w, e.Refs)
 	}
 	w.Text("}")
-	if written, ok := w.Done(); ok {
-		return written
-	}
+}
+
+// invalid is what stands for the canonical bytes of what has none.
+func (e Envelope) invalid() []byte {
 	e.Meta = Meta{}
 	b, err := Marshal(e)
 	if err != nil { // only a Body that is not JSON can do this
-		return fmt.Appendf(dst, "%s invalid body: %v", e.ID, err)
+		return fmt.Appendf(nil, "%s invalid body: %v", e.ID, err)
 	}
-	return append(dst, b...)
+	return b
 }

@@ -30,14 +30,8 @@ func Seal(log []message.Envelope) string {
 		h.Write(b)
 	}
 	put([]byte(sealVersion))
-	longest := 0
-	for _, e := range log {
-		longest = max(longest, len(e.Body))
-	}
-	canonical := make([]byte, 0, longest+512)
-	for _, e := range log {
-		canonical = e.AppendCanonical(canonical[:0])
-		put(canonical)
+	for i := range log {
+		log[i].WithCanonical(put)
 	}
 	return sealVersion + ":" + hex.EncodeToString(h.Sum(nil))
 }

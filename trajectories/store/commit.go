@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/trajectories"
 )
 
 const (
@@ -16,6 +17,7 @@ const (
 	insertRun   = `INSERT INTO run (number, id, task, status, attempts, cause, ranking, seal,
 		messages, calls, tools, input_tokens, output_tokens, cached_tokens, models, log, hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	beginRun  = `UPDATE run SET status = ?, attempts = ?, cause = ?, log = ?, hash = ? WHERE number = ?`
 	updateRun = `UPDATE run SET status = ?, attempts = ?, cause = ?, ranking = ?, seal = ?, messages = ?, calls = ?, tools = ?,
 		input_tokens = ?, output_tokens = ?, cached_tokens = ?, models = ?, log = ?, hash = ? WHERE number = ?`
 	replaceScore = `INSERT OR REPLACE INTO score (run, scorer, version, value, parts, note, hash) VALUES (?, ?, ?, ?, ?, ?, ?)`
@@ -38,7 +40,11 @@ func (w *writer) commit(batch []write) (err error) {
 			err = errors.Join(err, rollback)
 		}
 	}()
-	t := &transaction{writer: w, ctx: ctx, at: map[event]int{}}
+	t := &transaction{writer: w, ctx: ctx, events: w.events[:0], at: w.at}
+	defer func() {
+		w.events = t.events
+		clear(w.at)
+	}()
 	for _, work := range batch {
 		if work.log != nil {
 			work.thread.ends = true
@@ -185,6 +191,9 @@ func (t *transaction) take(from *thread) error {
 func (t *transaction) put(r runRow) error {
 	state := r.digest()
 	t.touch(r.id, "").State = state
+	if r.there && r.status == trajectories.Running { // see begin
+		return t.exec(beginRun, string(r.status), r.attempts, r.cause, r.log, state, r.number)
+	}
 	if r.there {
 		return t.exec(updateRun, string(r.status), r.attempts, r.cause, r.ranking, r.seal, r.messages, r.calls, r.tools,
 			r.inputTokens, r.outputTokens, r.cachedTokens, r.models, r.log, state, r.number)

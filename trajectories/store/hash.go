@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/trajectories"
 )
@@ -95,11 +94,13 @@ type runRow struct {
 }
 
 func (r runRow) digest() string {
-	b, err := message.Marshal([]any{r.attempts, r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cachedTokens})
-	if err != nil { // numbers always have JSON
-		b = []byte(err.Error())
+	var room [160]byte
+	counts := room[:0] // a list in JSON
+	for i, n := range [...]int{r.attempts, r.messages, r.calls, r.tools, r.inputTokens, r.outputTokens, r.cachedTokens} {
+		counts = strconv.AppendInt(append(counts, "[,,,,,,"[i]), int64(n), 10)
 	}
-	return short(digest("state/2", text(r.number), r.id, r.task, string(r.status), r.cause, r.ranking, r.seal, r.models, r.log, string(b)))
+	counts = append(counts, ']')
+	return short(digest("state/2", text(r.number), r.id, r.task, string(r.status), r.cause, r.ranking, r.seal, r.models, r.log, string(counts)))
 }
 
 // scoreRow is a row of the table score.

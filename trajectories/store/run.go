@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -227,7 +226,7 @@ func check(e message.Envelope) error {
 		return fmt.Errorf("the body has %d bytes: at most %d are stored", len(e.Body), maxBody)
 	case !e.IsCompact() && !rawjson.Valid(e.Body) && !json.Valid(e.Body):
 		return errors.New("the body is not JSON")
-	case strings.ContainsRune(string(e.Kind)+string(e.From)+string(e.To), 0):
+	case strings.IndexByte(string(e.Kind), 0) >= 0, strings.IndexByte(string(e.From), 0) >= 0, strings.IndexByte(string(e.To), 0) >= 0:
 		return errors.New("kind and addresses cannot contain NUL")
 	}
 	return nil
@@ -286,25 +285,29 @@ func (r *Run) finish(ctx context.Context, set func(log []message.Envelope) error
 }
 
 func (r *Run) write(ctx context.Context, set func(log []message.Envelope) error) error {
-	done, err := r.queue(ctx, set)
+	done, packed, err := r.queue(ctx, set)
 	if err != nil {
 		return err
 	}
-	return wait(ctx, done)
+	if err = wait(ctx, done); err == nil {
+		r.store.room.putPacked(packed)
+	}
+	return err
 }
 
-func (r *Run) queue(ctx context.Context, set func(log []message.Envelope) error) (done chan error, err error) {
+// queue also returns what the writer has until it is done.
+func (r *Run) queue(ctx context.Context, set func(log []message.Envelope) error) (done chan error, lent []byte, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
-		return nil, errEnded
+		return nil, nil, errEnded
 	}
 	if err := errors.Join(set(r.log), r.summarise(r.log)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	packed, err := r.pack(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.row.log = packed.digest(r.row.id)
 	done = make(chan error, 1)
@@ -312,12 +315,12 @@ func (r *Run) queue(ctx context.Context, set func(log []message.Envelope) error)
 	w.working.Add(-1) // when the writer sees it, this run is none that may end
 	if err := w.put(ctx, write{thread: r.thread, log: &packed, runs: []runRow{r.row}, done: done, patient: true}); err != nil {
 		w.working.Add(1)
-		return nil, err
+		return nil, nil, err
 	}
 	r.ended = true
 	r.store.room.putLog(r.log, r.seqs)
 	r.log, r.seqs = nil, nil
-	return done, nil
+	return done, packed.packed, nil
 }
 
 // pack makes the row of the run's whole log.
@@ -337,8 +340,8 @@ func (r *Run) pack(ctx context.Context) (logRow, error) {
 			return logRow{}, fmt.Errorf("the log has more than %d bytes, which is the most that is stored", maxLog)
 		}
 	}
-	p.text, p.packed = b, r.store.zip.pack(p.packed[:0], b)
-	return logRow{run: r.row.number, size: int64(len(b)), packed: bytes.Clone(p.packed)}, nil
+	p.text = b
+	return logRow{run: r.row.number, size: int64(len(b)), packed: r.store.zip.pack(r.store.room.packed(), b)}, nil
 }
 
 // summarise keeps what lists of runs show.

@@ -92,13 +92,15 @@ type writer struct {
 	text     []byte   // room for one of them
 	room     []stored // for those of a run
 	meta     *rawjson.Writer
+	events   []event // room for those of a transaction, and where they are
+	at       map[event]int
 }
 
 // openWriter opens the store for writing, makes it if there is none, and
 // checks that nothing acknowledged is missing.
 func openWriter(ctx context.Context, path string, cfg Config) (_ *writer, err error) {
 	w := &writer{path: path, fail: cfg.failpoint, queue: make(chan write, maxRows), ended: make(chan struct{}),
-		broken: make(chan struct{}), prepared: map[string]*sql.Stmt{}, late: time.NewTimer(linger), meta: rawjson.NewWriter(nil)}
+		broken: make(chan struct{}), prepared: map[string]*sql.Stmt{}, late: time.NewTimer(linger), meta: rawjson.NewWriter(nil), at: map[event]int{}}
 	if w.fail == nil {
 		w.fail = func(string) error { return nil }
 	}
