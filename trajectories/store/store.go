@@ -13,12 +13,13 @@
 // time to get them again) and of messages that follow from them. Facts are
 // written behind: [Run.Append] hands them on, in the order in which they came,
 // and one writer commits whatever there is: at once if somebody waits for any of
-// it, otherwise after 20 ms. So the disk always holds a causally closed prefix of
-// each run. The other messages are kept in memory and written when the run is
-// sealed; a resumed run makes them again. A run is done when [Run.Seal] returns,
-// and not before its commit and the mark are synced. After a crash, the calls in
-// flight are repaid, and the facts since the last commit. With [Config.Step] each
-// Append of a fact waits for its commit.
+// it, otherwise after 20 ms; who waits for the end of a run also waits so long, if
+// other runs are at work that may end with it. So the disk always holds a causally
+// closed prefix of each run. The other messages are kept in memory and written
+// when the run is sealed; a resumed run makes them again. A run is done when
+// [Run.Seal] returns, and not before its commit and the mark are synced. After a
+// crash, the calls in flight are repaid, and the facts since the last commit. With
+// [Config.Step] each Append of a fact waits for its commit.
 //
 // After a write or a sync has gone wrong nothing can be known of the file, so
 // the store then refuses everything with [ErrBroken].
@@ -41,8 +42,8 @@
 //
 //	fact  -12  8 reply ..., 9 reply ..., 8 result ...
 //	run   7  classic-42  done  ...  log: hash of its row
-//	log   7  119,264 bytes  zstd( 1 task user team ... | 1.1 brief ... | ... )
-//	body  3  1,229 bytes    zstd( {"role":"system","content":"You are ..."} )
+//	log   7  119,264 bytes  S2( 1 task user team ... | 1.1 brief ... | ... )
+//	body  3  1,229 bytes    S2( {"role":"system","content":"You are ..."} )
 //
 // A body that is met in a second run (system prompts are, in every run) is
 // stored once, and logs have its number. For queries in SQL, [Store.SQL] shows
