@@ -173,6 +173,7 @@ func columnMap(pairs []string) (map[string]string, error) {
 // importHint adds what to do about an import that did not work.
 func importHint(err error, f importFlags) error {
 	var format *formats.Error
+	var unusable *datasets.Unusable
 	switch {
 	case errors.Is(err, context.Canceled):
 		return hinted(fmt.Errorf("import %s: interrupted", f.in), "nothing was written; the same command starts again")
@@ -182,7 +183,9 @@ func importHint(err error, f importFlags) error {
 		return hinted(err, "--append adds to it, --force replaces it")
 	case errors.Is(err, formats.ErrOptions):
 		return hinted(usagef("%w", err), "see mars import --help")
-	case errors.Is(err, datasets.ErrUnusable):
+	case errors.As(err, &unusable) && unusable.Dropped[datasets.UnknownItem] == unusable.Rows:
+		return hinted(err, "the source describes items, but none of those in its rows: --map item=COLUMN says where their ids are, if not where they were looked for")
+	case errors.As(err, &unusable):
 		return hinted(err, "--time-layout says how times are written, --map which columns are meant")
 	case errors.As(err, &format) && format.Role != "":
 		return hinted(err, "--map %s=COLUMN names it", format.Role)

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"time"
 
@@ -53,6 +54,15 @@ func (s *service) question(r api.Request, in client.Request) (question, error) {
 		}
 	}
 	whole, err := s.overlay(q.task, in.History)
+	if err == nil {
+		err = s.known(r, func(yield func(string) bool) {
+			for _, e := range in.History {
+				if !yield(e.Item) {
+					return
+				}
+			}
+		})
+	}
 	if err != nil {
 		return q, err
 	}
@@ -63,7 +73,7 @@ func (s *service) question(r api.Request, in client.Request) (question, error) {
 		if len(q.task.Candidates) < 2 {
 			return q, api.Invalid("as of %s there are not two items to rank: give candidates, or a later as_of", q.task.AsOf.Format(time.RFC3339))
 		}
-	} else if err := s.known(r, q.task.Candidates); err != nil {
+	} else if err := s.known(r, slices.Values(q.task.Candidates)); err != nil {
 		return q, err
 	}
 	if err := q.task.Check(); err != nil {
@@ -91,10 +101,10 @@ func (s *service) check(in client.Request) error {
 	return nil
 }
 
-// known refuses candidates that the catalog does not know: a typing error would
-// else be ranked last in silence.
-func (s *service) known(r api.Request, items []string) error {
-	for _, id := range items {
+// known refuses items that the catalog does not know: a typing error would else
+// be ranked last in silence, or be missing in a history.
+func (s *service) known(r api.Request, items iter.Seq[string]) error {
+	for id := range items {
 		if _, ok, err := s.cfg.Data.Catalog.Item(r, id); err != nil {
 			return err
 		} else if !ok {
@@ -114,6 +124,8 @@ func (s *service) overlay(t tasks.Task, history []client.Event) (*graph.Graph, e
 		switch {
 		case e.Item == "" || len(e.Item) > maxID:
 			return nil, api.Invalid("history[%d] has no item, or a name of more than %d bytes", k, maxID)
+		case e.Time.IsZero():
+			return nil, api.Invalid("history[%d] has no time", k)
 		case !e.Time.Before(t.AsOf):
 			return nil, api.Invalid("history[%d] is at %s, which is not before %s", k, e.Time.UTC().Format(time.RFC3339), t.AsOf.Format(time.RFC3339))
 		}

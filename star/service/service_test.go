@@ -233,6 +233,8 @@ func TestRefusals(t *testing.T) {
 		"want a user, or a history":   {},
 		"there are 1 candidates":      {User: "u", Candidates: []string{"b01"}},
 		`no item "nowhere"`:           {User: "u", Candidates: []string{"b01", "nowhere"}},
+		`no item "typo"`:              {History: []client.Event{{Item: "typo", Time: task.AsOf.Add(-time.Hour)}}},
+		"history[1] has no time":      {History: []client.Event{{Item: "b01", Time: task.AsOf.Add(-time.Hour)}, {Item: "b02"}}},
 		"listed twice":                {User: "u", Candidates: []string{"b01", "b01"}},
 		"n is -1":                     {User: "u", N: -1},
 		"which is not before":         {History: []client.Event{{Item: "b01", Time: late}}},

@@ -36,8 +36,9 @@ type AppendConfig struct {
 // earlier moments do not change. It returns the manifest, and what of it is of
 // this append. Where nothing is new the data set stays as it was.
 //
-// Rows are dropped as by [Import]; an item is unknown if neither the source nor
-// the catalog describes it. When Append returns, all is on the disk; after an
+// Rows are dropped as by [Import]; an item is unknown if the source describes
+// items, and neither it nor the data set has this one. Of new items of a source
+// that describes none, the data set knows the ids alone: a note counts them. When Append returns, all is on the disk; after an
 // error, a cancelled context or the death of the process the data set is as it
 // was. While another process appends or compacts, the error is [ErrBusy].
 //
@@ -134,7 +135,7 @@ func (p *appending) run(ctx context.Context, source string) (m Manifest, a Appen
 			Users: g.Users() - p.data.graph.Users(), Items: c.counts.Items, KnownItems: c.knownItems, KnownUsers: c.knownUsers,
 			LeftOut: c.counts.LeftOut, Reviews: reviews,
 		},
-		Notes:  c.notes(),
+		Notes:  append(c.notes(), c.bare(old)...),
 		Before: old.Fingerprint(),
 		SHA256: content,
 	}
@@ -160,6 +161,15 @@ func (p *appending) run(ctx context.Context, source string) (m Manifest, a Appen
 		return m, a, err
 	}
 	return m, a, p.commit(ctx, m, p.tell)
+}
+
+// bare notes how many items come without a word on them to a data set that
+// describes those it has.
+func (c *collector) bare(old Manifest) []string {
+	if c.counts.Items == 0 || len(c.records) > 0 || old.Counts.ItemRecords == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d new items are known by their ids only: the source does not describe items", c.counts.Items)}
 }
 
 // read reads the source into a collector that knows the data set.
@@ -213,8 +223,7 @@ func (d *Dataset) stock(ctx context.Context) stock {
 			_, ok, err := d.catalog.User(ctx, id)
 			return ok, err
 		},
-		described: d.manifest.Counts.ItemRecords > 0,
-		rows:      d.manifest.Counts.Rows,
+		rows: d.manifest.Counts.Rows,
 	}
 }
 

@@ -226,6 +226,27 @@ func late() rows {
 	}
 }
 
+// TestAppendTakesItemsThatNobodyDescribes: a log without a word on items is taken
+// as an import takes it, and it is told that of the new ones only ids are known.
+func TestAppendTakesItemsThatNobodyDescribes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "set")
+	importRows(t, some(), dir, ImportConfig{})
+	m, a := appendRows(t, rows{events: []review{
+		{graph.Interaction{User: "u3", Item: "n", Time: 400, Rating: 9}, ""},
+		{graph.Interaction{User: "u3", Item: "a", Time: 401}, ""},
+	}}, dir)
+	if a.Counts.Interactions != 2 || a.Counts.Items != 1 || a.Counts.Dropped[UnknownItem] != 0 {
+		t.Errorf("counts %+v", a.Counts)
+	}
+	const want = "1 new items are known by their ids only: the source does not describe items"
+	if !slices.Contains(m.Appends[0].Notes, want) {
+		t.Errorf("notes %q, want %q", m.Appends[0].Notes, want)
+	}
+	if _, ok, err := open(t, dir).Catalog().Item(t.Context(), "n"); !ok || err != nil {
+		t.Errorf("the new item: %v, %v", ok, err)
+	}
+}
+
 // TestAppendTells holds what the manifest records of an append.
 func TestAppendTells(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "set")

@@ -39,7 +39,6 @@ type collector struct {
 // that of an import.
 type stock struct {
 	item, user func(id string) (bool, error) // whether the catalog has it
-	described  bool                          // the items are
 	rows       int                           // of interactions that were read before
 }
 
@@ -121,7 +120,7 @@ func (c *collector) User(user tasks.User) error {
 func (c *collector) Interaction(in graph.Interaction, review string) error {
 	c.pending.interactions++
 	c.counts.Rows++
-	if len(c.records) > 0 || c.stock.described {
+	if len(c.records) > 0 {
 		known, err := c.known(in.Item)
 		if err != nil {
 			return err

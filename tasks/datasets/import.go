@@ -175,21 +175,28 @@ func saveGraph(ctx context.Context, path string, c *collector) error {
 	return errors.Join(g.Save(path), g.Close())
 }
 
-// ErrUnusable says that a source has rows, but none that makes an interaction.
-var ErrUnusable = errors.New("unusable")
+// Unusable says that a source has rows, but none that makes an interaction.
+type Unusable struct {
+	Rows    int
+	Dropped map[formats.Reason]int // by what they were dropped for
+}
+
+func (u *Unusable) Error() string {
+	var why []string
+	for _, reason := range slices.Sorted(maps.Keys(u.Dropped)) {
+		if n := u.Dropped[reason]; n > 0 {
+			why = append(why, fmt.Sprintf("%s: %d", reason, n))
+		}
+	}
+	return fmt.Sprintf("unusable: none of the %d rows can be used (%s)", u.Rows, strings.Join(why, ", "))
+}
 
 // nothingLeft says why a source made no interaction.
 func nothingLeft(counts Counts) error {
 	if counts.Rows == 0 {
 		return errors.New("the source has no interactions")
 	}
-	var why []string
-	for _, reason := range slices.Sorted(maps.Keys(counts.Dropped)) {
-		if n := counts.Dropped[reason]; n > 0 {
-			why = append(why, fmt.Sprintf("%s: %d", reason, n))
-		}
-	}
-	return fmt.Errorf("%w: none of the %d rows can be used (%s)", ErrUnusable, counts.Rows, strings.Join(why, ", "))
+	return &Unusable{Rows: counts.Rows, Dropped: counts.Dropped}
 }
 
 // notes are what the reader noted and what the counts do not tell by

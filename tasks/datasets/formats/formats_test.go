@@ -318,6 +318,7 @@ func TestBrokenBytes(t *testing.T) {
 		"only a header": {[]byte(header), "ratings.csv: expected rows, found none"},
 		"long line":     {append([]byte(header+row), bytes.Repeat([]byte("1"), maxLine+1)...), "ratings.csv:3: expected lines of at most"},
 		"long row":      {[]byte(header + row + `"` + strings.Repeat("1\n", maxLine/2+10)), "ratings.csv:3: expected rows of at most"},
+		"cut time":      {[]byte(header + row + "2,10,3.5,15"), "ratings.csv:3: expected a whole last line, found the time \"15\" at its end, far before all others, and no line end: the file was cut off"},
 		"open quote":    {[]byte(header + row + `"1,2,3,4`), "ratings.csv:3: expected a closing quote, found the end of the file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -343,5 +344,38 @@ func writeFile(t *testing.T, dir, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A last line without an end is legal, and is how a file ends that was cut off:
+// that is noted, wherever the cut does not show by itself.
+func TestLastLineWithoutAnEnd(t *testing.T) {
+	const note = "line 3, the last, has no line end, as if the file were cut off: see that it is whole"
+	for _, c := range []struct {
+		last string
+		want []string
+	}{
+		{"2,10,3.5,1500000001\n", nil},
+		{"2,10,3.5,1500000001", []string{note}},
+		{"2,10,3.5,999999999", []string{note}}, // of 2001, not what is left of a later time
+		{"2,10,3.5,", []string{note}},
+	} {
+		dir := t.TempDir()
+		writeFile(t, dir, "movies.csv", "movieId,title,genres\n10,A (1999),X\n")
+		writeFile(t, dir, "ratings.csv", ratingsHeader+"1,10,4.5,1500000000\n"+c.last)
+		got := newRecorder()
+		if err := movieLens().Read(t.Context(), dir, Options{}, got); err != nil {
+			t.Errorf("%q: %v", c.last, err)
+			continue
+		}
+		if notes := got.files[len(got.files)-1].Notes; !slices.Equal(notes, c.want) {
+			t.Errorf("%q: notes %q, want %q", c.last, notes, c.want)
+		}
+	}
+	// Times that are no dates are no sign of anything.
+	dir := t.TempDir()
+	writeFile(t, dir, "log.csv", "user,item,time\nu,i,100\nu,j,1")
+	if err := csvTable().Read(t.Context(), filepath.Join(dir, "log.csv"), Options{}, newRecorder()); err != nil {
+		t.Error(err)
 	}
 }

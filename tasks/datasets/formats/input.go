@@ -98,9 +98,12 @@ type input struct {
 	File
 	feed   *feed
 	clock  clock
-	latin1 bool // see [part]
-	line   int  // the line that was read last, from 1
-	row    int  // the line on which the row that was read last begins
+	latin1 bool  // see [part]
+	line   int   // the line that was read last, from 1
+	row    int   // the line on which the row that was read last begins
+	open   bool  // the line that was read last has no end: the file's last
+	cut    bool  // so has the row, so that the end of its last field may be missing
+	first  int64 // the earliest time of the rows before it, in Unix seconds; 0: none
 
 	disk *os.File
 	text *bufio.Reader
@@ -158,6 +161,7 @@ func (in *input) readLine() ([]byte, error) {
 		case err == bufio.ErrBufferFull:
 			in.long = append(in.long, part...)
 		case err == nil, err == io.EOF && len(in.long)+len(part) > 0:
+			in.open = err == io.EOF
 			in.long = append(in.long, part...)
 			return trimEnd(in.long), nil
 		case err == io.EOF:

@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -29,7 +30,13 @@ type event struct {
 	review     string
 }
 
-// interaction tells the sink of an event, or drops it.
+// oldest is the least time that is taken for a date, in Unix seconds (1973):
+// below it are times that count something else, and say nothing of a cut.
+const oldest = 1e8
+
+// interaction tells the sink of an event, or drops it. A last line without an
+// end is an error where its time, short of its last digits, is less than a fifth
+// of every other in the file: it was cut off.
 func (in *input) interaction(e event) error {
 	if !validID(e.user) || !validID(e.item) {
 		in.drop(BadID)
@@ -39,6 +46,12 @@ func (in *input) interaction(e event) error {
 	if !ok {
 		in.drop(BadTime)
 		return nil
+	}
+	if in.cut && at < in.first/5 {
+		return in.failRow("a whole last line", fmt.Sprintf("the time %s at its end, far before all others, and no line end: the file was cut off", show(e.time)))
+	}
+	if at >= oldest && (in.first == 0 || at < in.first) {
+		in.first = at
 	}
 	rating, ok := parseRating(e.rating)
 	if !ok {

@@ -54,12 +54,8 @@ func (in *input) roles(t table, need []string, more ...string) (mapping, error) 
 		if byHand {
 			wanted = []string{mapped}
 		}
-		for _, name := range wanted {
-			at := slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, name) })
-			if at >= 0 {
-				m[role] = columns[at]
-				break
-			}
+		if found := find(columns, wanted); found != "" {
+			m[role] = found
 		}
 		if m[role] == "" && (byHand || i < len(need)) {
 			found := "the columns " + shorten(strings.Join(columns, ", "), 200)
@@ -74,6 +70,17 @@ func (in *input) roles(t table, need []string, more ...string) (mapping, error) 
 		}
 	}
 	return m, nil
+}
+
+// find returns the first of the names that a column has, as the table spells it;
+// "" if none has.
+func find(columns, names []string) string {
+	for _, name := range names {
+		if at := slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, name) }); at >= 0 {
+			return columns[at]
+		}
+	}
+	return ""
 }
 
 func (m mapping) text(t table, role string) string { return strings.Join(m.list(t, role), " ") }
@@ -245,13 +252,11 @@ func userTable(in *input, rows table) (func() error, error) {
 }
 
 // eventTable is a table of interactions. One that is alone may say something of
-// items too, where the column of the title is mapped by hand: by its name alone
-// it might be the title of a review.
+// items too, where it has a column of their titles.
 func eventTable(alone bool) tableUse {
 	return func(in *input, rows table) (func() error, error) {
 		more := []string{"rating", "review"}
-		_, titled := in.feed.opts.Columns["title"]
-		titled = titled && alone
+		titled := alone && in.titled(rows.names())
 		if titled {
 			more = append(more, "title", "categories", "creators", "year")
 			if _, ok := in.feed.opts.Columns["text"]; ok {
@@ -259,9 +264,6 @@ func eventTable(alone bool) tableUse {
 			}
 		}
 		m, err := in.roles(rows, []string{"user", "item", "time"}, more...)
-		if alone && !titled {
-			in.note("items have no titles: none are beside it, and no column is mapped to title")
-		}
 		described := make(map[string]bool)
 		return func() error {
 			id := m.text(rows, "item")
@@ -277,4 +279,31 @@ func eventTable(alone bool) tableUse {
 			})
 		}, err
 	}
+}
+
+// titled reports whether a table of interactions has a column of the items'
+// titles, mapped by hand or found by its name, and notes which. Beside reviews a
+// name alone does not do: it might be the title of the review.
+func (in *input) titled(columns []string) bool {
+	by := in.feed.opts.Columns
+	if _, byHand := by["title"]; byHand {
+		return true
+	}
+	title := find(columns, aliases["title"])
+	for _, column := range by {
+		if strings.EqualFold(column, title) {
+			title = "" // it plays another role
+		}
+	}
+	_, reviewed := by["review"]
+	switch {
+	case title == "":
+		in.note("items have no titles: none are beside it, and no column is mapped to title")
+	case reviewed || find(columns, aliases["review"]) != "":
+		in.note("items have no titles: none are beside it, and the column %s may have those of the reviews: it is not mapped to title", title)
+	default:
+		in.note("items have their titles from the column %s", title)
+		return true
+	}
+	return false
 }

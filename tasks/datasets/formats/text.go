@@ -101,6 +101,9 @@ func (t *textTable) next() (err error) {
 		return err
 	}
 	t.in.Rows++
+	if t.in.cut = t.in.open && t.in.line > 1; t.in.cut {
+		t.in.note("line %d, the last, has no line end, as if the file were cut off: see that it is whole", t.in.line)
+	}
 	if len(t.row) != len(t.columns) {
 		return t.in.failRow(fmt.Sprintf("%d fields (%s)", len(t.columns), shorten(strings.Join(t.columns, ", "), 100)),
 			fmt.Sprint(len(t.row)))
