@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -147,4 +148,18 @@ func TestTheClockIsGiven(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNothingBuiltIsKept: what is in the repository was written, not built.
+func TestNothingBuiltIsKept(t *testing.T) {
+	const most = 1 << 20
+	list, err := exec.Command("git", "ls-files", "-z").Output()
+	if err != nil {
+		t.Skip("not in a checkout of git:", err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		if info, err := os.Lstat(name); err == nil && info.Size() > most {
+			t.Errorf("%s has %d bytes, and a clone brings it to everybody", name, info.Size())
+		}
+	}
 }

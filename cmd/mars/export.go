@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ type exporting struct {
 	detail, reward           string
 	shard, permutations      int
 	seed                     int64
-	all, final               bool
+	all, final, force        bool
 	splits                   filter.Splits
 }
 
@@ -53,6 +54,10 @@ it is written.
   axolotl       axolotl, datasets of type chat_template
   openai        OpenAI's fine-tuning files (JSON lines)
   text          one plain text with its tags, and what of it is trained
+
+An export in the same directory is replaced when the new one is whole; if that
+fails, the old one stays. Files that no export wrote are left alone, and one that
+is in the way is an error.
 
 Rows are JSON lines, or with --as parquet columns, where the consumer reads both.
 --shard-rows parts them into files train-00000 and on. docs/training-data.md shows
@@ -106,6 +111,7 @@ will; with --max-length those that it would cut are left out, and counted.`),
 	f.IntVar(&e.permutations, "permutations", 0, "rows of each run, each under a new order of the candidates; 0 writes one, in the order of the run")
 	f.Int64Var(&e.seed, "seed", 42, "seed of splits and permutations")
 	f.StringVar(&e.detail, "detail", "full", "how much the student is told: full, or, for a small student made from nothing, brief: labels and levels; raw: labels and numbers")
+	f.BoolVar(&e.force, "force", false, "replace files in --out that no export wrote, or that were changed since")
 	f.BoolVar(&e.final, "final", false, "leave out what the reflector sent back, and keep the answer that came of it")
 	return c
 }
@@ -197,7 +203,7 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 	cfg := export.Config{
 		Reward: by,
 		Tools:  specs, Form: x.form(), Linear: x.config.Linear, As: export.Format(e.as), ShardRows: e.shard,
-		Splits: e.splits, Permutations: e.permutations, Seed: e.seed,
+		Splits: e.splits, Permutations: e.permutations, Seed: e.seed, Force: e.force,
 	}
 	cfg.Template = x.template
 	if x.config.Ruler != nil {
@@ -207,7 +213,28 @@ func (a *app) export(ctx context.Context, e exporting) (m export.Manifest, err e
 		cfg.MaxLength = x.policy.Length.Tokens
 	}
 	m, err = export.Write(ctx, e.out, e.consumer, cfg, runs, source)
+	if way := (*export.InTheWayError)(nil); errors.As(err, &way) {
+		return m, hinted(err, "give another --out, or --force to replace it")
+	}
+	if errors.Is(err, export.ErrNoRows) {
+		return m, hinted(fmt.Errorf("%w%s", err, whyNone(m.Filters)), "nothing was written")
+	}
 	return m, storeError(err)
+}
+
+// whyNone says which filter left no run, and its reasons.
+func whyNone(counts []filter.Count) string {
+	for _, c := range counts {
+		if c.Kept > 0 {
+			continue
+		}
+		why := fmt.Sprintf(": %s kept 0 of %s", c.Filter, thousands(int64(c.In)))
+		for _, reason := range slices.Sorted(maps.Keys(c.Dropped)) {
+			why += fmt.Sprintf(", %s: %s", reason, thousands(int64(c.Dropped[reason])))
+		}
+		return why
+	}
+	return ""
 }
 
 // sifted are the runs that the policy wants.

@@ -86,9 +86,13 @@ func (a *app) selectRuns(ctx context.Context, ch choosing, out string) (err erro
 	if err := a.print(selection{out, summary, cost}, func(w io.Writer) { writeSelection(w, out, summary); writeCost(w, cost) }); err != nil {
 		return err
 	}
-	a.next("mars export %s --gold %s --selection %s --out sft", strings.Join(ch.paths, " "), ch.gold, out)
+	if summary.Accepted == 0 {
+		a.notef("no run was accepted: there is nothing to export")
+	} else {
+		a.next("mars export %s --gold %s --selection %s --out sft", strings.Join(ch.paths, " "), ch.gold, out)
+	}
 	if summary.More > 0 {
-		a.next("or, for more runs: mars synth --data %s --tasks %s --samples %d --out %s, with the model of before",
+		a.next("for more runs: mars synth --data %s --tasks %s --samples %d --out %s, with the model of before",
 			x.setups[0].Data, filepath.Join(out, filter.MoreFile), 2*x.runs.Most(), ch.paths[0])
 	}
 	return nil

@@ -45,8 +45,8 @@ type described struct {
 
 // writeBeside writes what a consumer trains with: the same rows give the same
 // files.
-func (m *Manifest) writeBeside(dir string, c consumer, b *bench) error {
-	whole, err := filepath.Abs(dir)
+func (m *Manifest) writeBeside(p *place, c consumer, b *bench) error {
+	whole, err := filepath.Abs(p.dir)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -91,7 +91,7 @@ func (m *Manifest) writeBeside(dir string, c consumer, b *bench) error {
 		if err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
-		f, err := replace(filepath.Join(dir, name), func(w io.Writer) error { return t.Execute(w, fill) })
+		f, err := replace(filepath.Join(p.stage, name), func(w io.Writer) error { return t.Execute(w, fill) })
 		if err != nil {
 			return fmt.Errorf("export: %s: %w", name, err)
 		}

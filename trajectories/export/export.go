@@ -77,6 +77,8 @@ type Config struct {
 	// serves a task in its own order.
 	Permutations int
 	Seed         int64
+	// Force lets [Write] replace files that no export wrote.
+	Force bool
 	// AtOnce is how many rows are made at a time, each told, checked and encoded
 	// by a goroutine of its own, and so how many are in memory; 0: two for each
 	// processor. The files do not depend on it.

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,30 +172,6 @@ func TestWriteCountsWhatItLeavesOut(t *testing.T) {
 	rows, err := os.ReadFile(filepath.Join(dir, "train.jsonl"))
 	if err != nil || bytes.Count(rows, []byte("\n")) != 2 {
 		t.Errorf("%v: %s", err, rows)
-	}
-}
-
-func TestABrokenExportLeavesNoManifest(t *testing.T) {
-	dir := t.TempDir()
-	cfg := export.Config{Tools: specs}
-	if _, err := export.Write(context.Background(), dir, export.TRLSFT, cfg, all(run("t1", answer)), export.Source{}); err != nil {
-		t.Fatal(err)
-	}
-	lost := errors.New("the store is damaged")
-	failing := func(yield func(export.Group, error) bool) {
-		for g, err := range groups(run("t1", answer)) {
-			if !yield(g, err) {
-				return
-			}
-		}
-		yield(export.Group{}, lost)
-	}
-	if _, err := export.Write(context.Background(), dir, export.TRLSFT, cfg, sifted(failing, filter.Top(1)), export.Source{}); !errors.Is(err, lost) {
-		t.Errorf("error %v", err)
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil || slices.ContainsFunc(files, func(f os.DirEntry) bool { return f.Name() == export.ManifestFile }) || !slices.ContainsFunc(files, func(f os.DirEntry) bool { return f.Name() == "train.jsonl" }) {
-		t.Errorf("%v, %v: want the earlier rows and no manifest", files, err)
 	}
 }
 

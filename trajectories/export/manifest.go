@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -97,13 +96,16 @@ type Chosen struct {
 	Filters func() []filter.Count
 }
 
+// ErrNoRows says that no run was chosen, or none was left: nothing was written.
+var ErrNoRows = errors.New("there is no row to write")
+
 // Write exports runs into a directory, which it makes: the rows of each split,
-// in one file or in shards, what stands beside them, then the manifest. Each
-// file is written under a temporary name, synced and renamed, so that a manifest
-// stands beside complete rows or not at all. Shards of an earlier export are
-// removed. Of each split [Config.AtOnce] rows are in memory at a time, of parquet
+// in one file or in shards, what stands beside them, and the manifest. They take
+// the place of an earlier export's when all are written and synced, so that one
+// that fails leaves the earlier one whole; what no export wrote is not touched,
+// and in the way an [InTheWayError]. Without a row it is [ErrNoRows]. Of each split [Config.AtOnce] rows are in memory at a time, of parquet
 // one row group.
-func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, source Source) (Manifest, error) {
+func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, source Source) (_ Manifest, err error) {
 	m := Manifest{For: name, Detail: cfg.Linear.Detail, Policy: chosen.Policy, Mix: chosen.Mix, Permutations: cfg.Permutations, Seed: cfg.Seed, Source: source}
 	m.Source.Stores = slices.Clone(source.Stores)
 	for i := range m.Source.Stores {
@@ -112,7 +114,6 @@ func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, sou
 	if cfg.ShardRows < 0 || cfg.Permutations < 0 {
 		return m, fmt.Errorf("export: shards of %d rows, %d permutations", cfg.ShardRows, cfg.Permutations)
 	}
-	var err error
 	if cfg.Template, err = cfg.template(); err != nil {
 		return m, err
 	}
@@ -120,7 +121,7 @@ func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, sou
 	if m.Tokens, err = cfg.tokens(); err != nil {
 		return m, err
 	}
-	sides, who, err := sides(dir, name, cfg)
+	sides, who, err := sides(name, cfg)
 	if err != nil {
 		return m, err
 	}
@@ -130,23 +131,24 @@ func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, sou
 		return m, err
 	}
 	m.Tools = digest([]byte(rows.tools))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return m, fmt.Errorf("export: %w", err)
+	place, err := claim(dir, who.beside, cfg.Force)
+	if err != nil {
+		return m, err
 	}
-	if err := os.Remove(filepath.Join(dir, ManifestFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return m, fmt.Errorf("export: %w", err)
+	defer func() { err = errors.Join(err, place.leave()) }()
+	for _, side := range sides {
+		side.dir = place.stage
 	}
 	if err := part(ctx, cfg.Splits, sides, chosen.Groups); err != nil {
 		return m, err
 	}
-	m.sum(sides, chosen)
-	if err := removeOther(dir, m.Files); err != nil {
+	if m.sum(sides, chosen); m.Rows == 0 {
+		return m, ErrNoRows
+	}
+	if err := m.writeBeside(place, who, rows.bench); err != nil {
 		return m, err
 	}
-	if err := m.writeBeside(dir, who, rows.bench); err != nil {
-		return m, err
-	}
-	_, err = replace(filepath.Join(dir, ManifestFile), func(w io.Writer) error {
+	_, err = replace(filepath.Join(place.stage, ManifestFile), func(w io.Writer) error {
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
@@ -157,11 +159,17 @@ func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, sou
 		_, err := w.Write(selfsum.Fill(b.Bytes()))
 		return err
 	})
-	return m, err
+	if err != nil {
+		return m, err
+	}
+	if err := place.settle(); err != nil {
+		return m, fmt.Errorf("export: %w", err)
+	}
+	return m, nil
 }
 
 // sides makes the writers of the splits.
-func sides(dir, name string, cfg Config) ([]*side, consumer, error) {
+func sides(name string, cfg Config) ([]*side, consumer, error) {
 	shares := cfg.Splits.Shares
 	if len(shares) == 0 {
 		shares = []filter.Share{{Name: filter.Train, Share: 1}}
@@ -177,7 +185,7 @@ func sides(dir, name string, cfg Config) ([]*side, consumer, error) {
 			return nil, c, fmt.Errorf("%s: a row is a task, which the environment serves in its own order: it has no permutations", name)
 		}
 		rows.split, who = share.Name, c
-		all[i] = &side{Side: Side{Split: share.Name, Share: share.Share}, sheet: rows, cfg: cfg, dir: dir,
+		all[i] = &side{Side: Side{Split: share.Name, Share: share.Share}, sheet: rows, cfg: cfg,
 			length: filter.Count{Filter: "length", Dropped: map[string]int{}}, users: map[uint64]bool{}}
 	}
 	return all, who, nil

@@ -2,13 +2,10 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path/filepath"
-	"regexp"
 )
 
 // writeRows writes the rows of a split, in one file train.jsonl, or in shards
@@ -59,25 +56,4 @@ type longest struct {
 func (l *longest) Write(b []byte) (int, error) {
 	*l.n = max(*l.n, len(b)-1) // without the line's end
 	return l.w.Write(b)
-}
-
-var rowFile = regexp.MustCompile(`^(train|validation|test)(-\d{5,})?\.(jsonl|parquet)$`)
-
-// removeOther removes rows of an earlier export, which a trainer that reads all
-// of a directory would take too.
-func removeOther(dir string, keep []File) error {
-	kept := map[string]bool{}
-	for _, f := range keep {
-		kept[f.Name] = true
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	for _, f := range files {
-		if rowFile.MatchString(f.Name()) && !kept[f.Name()] {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, f.Name())))
-		}
-	}
-	return err
 }

@@ -63,7 +63,9 @@ type Summary struct {
 }
 
 // Write sifts the groups and writes what came of it into a directory, which it
-// makes: each file whole or not at all, the summary last. Of the summary, the
+// makes: each file whole or not at all, the summary last. An earlier selection is
+// replaced when all groups have been sifted; other files of those names are an
+// error. Of the summary, the
 // first five fields are given, the rest is filled in.
 func (s Summary) Write(ctx context.Context, dir string, cfg Config, groups iter.Seq2[Load, error]) (_ Summary, err error) {
 	sieve, drawn, err := s.Policy.Sieve(ctx, cfg, groups)
@@ -73,10 +75,8 @@ func (s Summary) Write(ctx context.Context, dir string, cfg Config, groups iter.
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return s, fmt.Errorf("selection: %w", err)
 	}
-	for _, name := range []string{SummaryFile, MoreFile} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return s, fmt.Errorf("selection: %w", err)
-		}
+	if err := vacant(dir); err != nil {
+		return s, err
 	}
 	files := map[string]*lines{}
 	defer func() {
@@ -123,6 +123,11 @@ func (s Summary) Write(ctx context.Context, dir string, cfg Config, groups iter.
 	}
 	s.Accepted, s.Rejected = accepted.n, rejected.n
 	s.Scorer, s.Filters, s.Mix = s.Policy.Scorer().String(), sieve.Counts(), drawn
+	for _, name := range []string{SummaryFile, MoreFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return s, fmt.Errorf("selection: %w", err)
+		}
+	}
 	for _, name := range []string{AcceptedFile, RejectedFile, MoreFile} {
 		if name == MoreFile && s.More == 0 {
 			continue // an empty file would not be a list of tasks
@@ -141,6 +146,20 @@ func (s Summary) Write(ctx context.Context, dir string, cfg Config, groups iter.
 		return s, fmt.Errorf("selection: %w", err)
 	}
 	return s, nil
+}
+
+// vacant reports a file in the way of a selection that is of none: one without the
+// summary beside it.
+func vacant(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, SummaryFile)); err == nil {
+		return nil
+	}
+	for _, name := range []string{AcceptedFile, RejectedFile, MoreFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return fmt.Errorf("selection: %s is there and of no whole selection: choose another folder, or remove it", filepath.Join(dir, name))
+		}
+	}
+	return nil
 }
 
 // lines writes JSON lines; the first error is told at the end.
