@@ -45,6 +45,7 @@ func subjects() []subject {
 			[]string{"verify", "tasks.jsonl"}, [][]string{synth}},
 		{"a data set", []string{"data", "tasks.jsonl", "tasks.jsonl.recipe.json"}, []string{"data/graph.bin", "data/catalog.db", "data/manifest.json"},
 			[]string{"verify", "data"}, [][]string{synth}},
+		{"stored evidence", []string{"evidence.db"}, []string{"evidence.db"}, []string{"verify", "evidence.db"}, nil},
 		{"an export", []string{"rows"}, []string{"rows/train.jsonl", "rows/manifest.json", "rows/sft.yaml"}, []string{"verify", "rows"}, nil},
 	}
 }
@@ -78,6 +79,14 @@ func workshop(t *testing.T, far *till) {
 		if try == 50 {
 			t.Fatalf("no process was killed after its last commit was acknowledged: %s %s", out, b)
 		}
+	}
+	mars(t, "graph", "precompute", "--data", "data", "--as-of", "q80")
+	made, err := filepath.Glob("data/evidence-*.db")
+	if err != nil || len(made) != 1 {
+		t.Fatal(made, err)
+	}
+	if err := os.Rename(made[0], "evidence.db"); err != nil {
+		t.Fatal(err)
 	}
 	mars(t, "export", "run.db", "--gold", "gold.jsonl", "--for", "trl-sft", "--all", "--out", "rows")
 }

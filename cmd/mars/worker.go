@@ -45,7 +45,8 @@ the coordinator, and another one is refused.
 
 Workers may come, go or be killed at any time. What a worker had fetched from
 models and tools is with the coordinator, and whoever goes on with its runs does
-not pay for it again. An interrupt finishes the runs at work; a second one hands
+not pay for it again. Before each call of a model it asks the coordinator, which has
+the budget and the rate of all workers. An interrupt finishes the runs at work; a second one hands
 them back. When the batch is complete, the worker ends.`),
 		Example: `  mars worker --cluster nats://queue:4222 --data data/ml
   mars worker --cluster nats://queue:4222 --data data/ml --metrics 127.0.0.1:9465 --log worker.log
