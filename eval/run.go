@@ -44,10 +44,15 @@ type Results struct {
 // moment.
 type popularity []float32
 
-// Run lets each system rank each case.
+// Run lets each system rank each case. It is an error if the configuration names a
+// measure or a system that is not there.
 func Run(ctx context.Context, sets []Set, systems []System, cfg Config) (*Results, error) {
-	r := &Results{sets: sets, groups: Groups(sets), systems: systems, items: map[string]int32{}, cfg: cfg}
-	if err := check(sets, r.groups, systems); err != nil {
+	r := &Results{sets: sets, groups: Groups(sets), systems: systems, items: map[string]int32{}}
+	err := check(sets, r.groups, systems)
+	if err != nil {
+		return nil, err
+	}
+	if r.cfg, err = cfg.settled(systems); err != nil {
 		return nil, err
 	}
 	if cfg.Full && cfg.Graph == nil {

@@ -9,25 +9,29 @@ import (
 	"github.com/mars-rec/mars/tasks/gold"
 )
 
-// Report computes means, intervals and comparisons. It is an error if the
-// configuration names a measure or a system that is not there.
+// settled fills in what the configuration leaves open, and reports a measure or a
+// system that is not there.
+func (cfg Config) settled(systems []System) (Config, error) {
+	cfg.Measure, cfg.Rounds = cmp.Or(cfg.Measure, Measures()[0]), cmp.Or(cfg.Rounds, stat.DefaultRounds)
+	if _, ok := measure(cfg.Measure); !ok {
+		return cfg, fmt.Errorf("eval: unknown measure %q: there are %v", cfg.Measure, Measures())
+	}
+	names := systemNames(systems)
+	switch {
+	case cfg.Pairs:
+		cfg.Against = ""
+	case cfg.Against == "":
+		cfg.Against = names[0]
+	case !slices.Contains(names, cfg.Against):
+		return cfg, fmt.Errorf("eval: there is no system %q to compare with: there are %q", cfg.Against, names)
+	}
+	return cfg, nil
+}
+
+// Report computes means, intervals and comparisons.
 func (r *Results) Report() (Report, error) {
 	cfg := r.cfg
-	cfg.Measure, cfg.Rounds = cmp.Or(cfg.Measure, Measures()[0]), cmp.Or(cfg.Rounds, stat.DefaultRounds)
-	value, ok := measure(cfg.Measure)
-	if !ok {
-		return Report{}, fmt.Errorf("eval: unknown measure %q: there are %v", cfg.Measure, Measures())
-	}
-	names := systemNames(r.systems)
-	if cfg.Against == "" && !cfg.Pairs {
-		cfg.Against = names[0]
-	}
-	if cfg.Against != "" && !slices.Contains(names, cfg.Against) {
-		return Report{}, fmt.Errorf("eval: there is no system %q to compare with: there are %q", cfg.Against, names)
-	}
-	if cfg.Pairs {
-		cfg.Against = ""
-	}
+	value, _ := measure(cfg.Measure) // Run has checked that it is there
 	report := Report{Version: ReportVersion, Measure: cfg.Measure, Against: cfg.Against, Rounds: cfg.Rounds, Seed: cfg.Seed,
 		Full: cfg.Full, Notes: notes(r.groups)}
 	if slices.ContainsFunc(r.systems, func(s System) bool { return s.Train != nil }) {

@@ -64,7 +64,7 @@ CSV and parquet, tables as Markdown and LaTeX, plots as SVG and PNG.`),
   mars eval run.db --gold gold.jsonl --baselines --out results
   mars eval fitted.db run.db --gold gold.jsonl --baselines --weights weights.json --json
   mars eval teacher=uniform.db teacher=popular.db --gold uniform-gold.jsonl --gold popular-gold.jsonl --baselines
-  mars eval star=http://127.0.0.1:8090 --gold gold.jsonl --data data/ml --baselines`,
+  mars eval star=http://127.0.0.1:8080 --gold gold.jsonl --data data/ml --baselines`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := e.check(args); err != nil {
 				return err

@@ -100,6 +100,9 @@ func (a *app) verify(ctx context.Context, path string) error {
 		return a.printFiles(path, files)
 	}
 	report, err := store.Verify(ctx, path)
+	if errors.Is(err, store.ErrNotAStore) {
+		return hinted(err, verifiable)
+	}
 	if err != nil {
 		return storeError(err)
 	}

@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// ErrNotAStore says that a file is something else.
+var ErrNotAStore = errors.New("this is not a run store")
+
 // recognise refuses a file that cannot be a run store, by its first bytes
 // (https://www.sqlite.org/fileformat.html, 1.3), so that nothing is ever made
 // or locked beside what is somebody else's. What looks like one is checked by
@@ -34,7 +37,7 @@ func recognise(path string) error {
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	case !strings.HasPrefix(string(header[:n]), magic[:min(n, len(magic))]):
-		return errors.New("this is not a run store: it is no SQLite database")
+		return fmt.Errorf("%w: it is no SQLite database", ErrNotAStore)
 	case n < 100:
 		return fmt.Errorf("%w: the file ends after %d bytes", ErrDamaged, n)
 	}
@@ -43,7 +46,7 @@ func recognise(path string) error {
 		return nil // killed after the first page was written, and before the tables were made
 	}
 	if id != applicationID {
-		return errors.New("this is not a run store: it is another kind of SQLite database")
+		return fmt.Errorf("%w: it is another kind of SQLite database", ErrNotAStore)
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func checkSchema(ctx context.Context, db querier) error {
 	}
 	switch {
 	case app != applicationID:
-		return errors.New("this is not a run store: it is another kind of SQLite database")
+		return fmt.Errorf("%w: it is another kind of SQLite database", ErrNotAStore)
 	case version > schemaVersion:
 		return fmt.Errorf("the store has format %d, this program knows %d: use a newer mars", version, schemaVersion)
 	case version == 1:

@@ -257,12 +257,8 @@ func openReaders(ctx context.Context, path string) (db *sql.DB, source string, e
 		return nil, "", err
 	}
 	db.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
-	if err := checkVersion(ctx, db); err != nil {
-		return nil, "", errors.Join(err, db.Close())
-	}
 	if _, err := db.ExecContext(ctx, `SELECT count(*) FROM sqlite_schema`); err != nil {
-		_, missing := os.Stat(path + "-wal")
-		if !errors.Is(missing, os.ErrNotExist) {
+		if wal, missing := os.Stat(path + "-wal"); !errors.Is(missing, os.ErrNotExist) && (missing != nil || wal.Size() > 0) {
 			return nil, "", errors.Join(err, db.Close())
 		}
 		// A store that was closed can be read from a medium that cannot be
@@ -272,6 +268,9 @@ func openReaders(ctx context.Context, path string) (db *sql.DB, source string, e
 		if db, err = sql.Open("sqlite", source); err != nil {
 			return nil, "", err
 		}
+	}
+	if err := checkVersion(ctx, db); err != nil {
+		return nil, "", errors.Join(err, db.Close())
 	}
 	return db, source, nil
 }

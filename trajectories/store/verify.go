@@ -101,8 +101,17 @@ func (v *verifier) found(run string, id message.ID, format string, args ...any) 
 }
 
 func (v *verifier) verify(ctx context.Context) error {
-	if _, err := os.Stat(v.path); err != nil {
+	file, err := os.Stat(v.path)
+	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(v.path + ".mark"); errors.Is(err, os.ErrNotExist) { // what has a mark was a run store
+		if file.Size() == 0 {
+			return fmt.Errorf("%w: it is empty", ErrNotAStore)
+		}
+		if err := recognise(v.path); err != nil && !errors.Is(err, ErrDamaged) {
+			return err
+		}
 	}
 	// The mark first: a writer at work may renew it while we look.
 	marked, markErr := readMark(v.path + ".mark")
