@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/tasks"
 )
@@ -158,7 +159,7 @@ func (j *job) begin(ctx context.Context, in call) answer {
 			return answer{State: stateUnknown}
 		}
 		j.land()
-		j.calls = map[string]*reserved{}
+		j.calls, j.broke = map[string]*reserved{}, nil
 		j.hold, j.used = in.Hold, true
 		if j.began.IsZero() {
 			j.began = j.c.cfg.Clock()
@@ -222,11 +223,23 @@ func (j *job) say(ctx context.Context, in call) answer {
 
 // refuse tells the worker why its message was not taken: because the run is no
 // longer its own, or for the reason that the ledger gives.
+//
+// Where the ledger has another message, another worker had the run meanwhile: this
+// one had lost it, did not hear of that, and took it up anew with a coordinator
+// that knew of neither. That is no failure of the run, which goes to whoever takes
+// what the ledger has; but if it happens again and again, it is.
 func (j *job) refuse(in call, err error) answer {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if s := j.standing(in); s != stateOK {
 		return answer{State: s}
+	}
+	if errors.Is(err, message.ErrConflict) {
+		if j.lost++; j.lost < j.c.cfg.Losses {
+			j.land()
+			j.hold = ""
+			return answer{State: stateTaken}
+		}
 	}
 	return answer{State: stateRefused, Text: err.Error()}
 }

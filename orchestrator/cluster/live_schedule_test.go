@@ -75,7 +75,9 @@ const (
 	liveMost  = 100 + 10 + 64 + 16 // tokens of a call at most
 )
 
-const slow = "the server is too slow for the coordinator, which is started again"
+// slow is the end of a coordinator for which the server does not make a queue within
+// a lease: it is busy, or wiped meanwhile.
+const slow = "the coordinator gives the server up and is started again"
 
 // dial connects as a worker or a coordinator does, and tries again sooner.
 func (p *play) dial() (*nats.Conn, *valve) {
@@ -288,7 +290,8 @@ func (p *play) run() {
 			p.coordinate()
 			continue
 		}
-		if errors.Is(err, context.DeadlineExceeded) && p.done[slow] < 100 { // of a server on a busy machine
+		api := (*jetstream.APIError)(nil)
+		if p.done[slow] < 100 && (errors.Is(err, context.DeadlineExceeded) || errors.As(err, &api)) {
 			p.done[slow]++
 			p.settle()
 			p.quiet()

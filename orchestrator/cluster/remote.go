@@ -195,6 +195,8 @@ func (r *remote) beginAgain(ctx context.Context, anew int) error {
 			return err
 		case a.State == stateRefused:
 			return errors.New(a.Text)
+		case a.State == stateTaken:
+			return r.lost(errTaken)
 		case a.State != stateOK: // it has been restarted once more: the next call finds out
 			return nil
 		}

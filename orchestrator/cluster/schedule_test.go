@@ -159,6 +159,42 @@ func play(ctx context.Context, draw *rand.Rand) error {
 	return nil
 }
 
+// TestOtherFactsAreNoFailure: a worker that has lost its run, and takes it up anew
+// with a coordinator that has just started, says something else than the ledger
+// has. The run is not its own, and goes on with what the ledger has; a run of which
+// everybody says something else fails.
+func TestOtherFactsAreNoFailure(t *testing.T) {
+	b := &book{facts: map[string]map[message.ID]message.Envelope{}, sealed: map[string]int{}, failed: map[string]int{}}
+	fact := func(text string) []message.Envelope {
+		return []message.Envelope{{ID: "1.1", Kind: "fact", Body: json.RawMessage(fmt.Sprintf("%q", text)), Meta: message.Meta{Digest: "d"}}}
+	}
+	const losses = 3
+	entry, err := b.Begin(t.Context(), "r", tasks.Task{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := entry.Append(t.Context(), fact("of the worker that had it last")[0]); err != nil {
+		t.Fatal(err)
+	}
+	c := &coordinator{cfg: Config{Lease: time.Hour, Losses: losses, Clock: time.Now}, ledger: b, jobs: map[string]*job{}, done: map[string]bool{}}
+	c.jobs["r"] = &job{c: c, run: "r", entry: orchestrator.NewMeter(entry), tell: func(orchestrator.Event) {}, ended: make(chan struct{}), calls: map[string]*reserved{}}
+	for i := range losses {
+		hold, want := fmt.Sprint("h", i), stateTaken
+		if i == losses-1 {
+			want = stateRefused
+		}
+		if a := c.answer(t.Context(), call{Op: opBegin, Run: "r", Hold: hold}); a.State != stateOK {
+			t.Fatalf("begin: %+v", a)
+		}
+		if a := c.answer(t.Context(), call{Op: opRecall, Run: "r", Hold: hold, ID: "1.1", Digest: "d"}); a.Fact == nil {
+			t.Errorf("recall: %+v", a)
+		}
+		if a := c.answer(t.Context(), call{Op: opAppend, Run: "r", Hold: hold, Log: fact("of one that had lost it")}); a.State != want {
+			t.Errorf("append: %+v, want %s", a, want)
+		}
+	}
+}
+
 // step lets the worker do one thing.
 func (h *hand) step(durable map[message.ID]message.Envelope, ask func(call) (answer, bool)) error {
 	in := call{Op: opBegin, Hold: h.hold}

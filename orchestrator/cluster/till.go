@@ -125,13 +125,13 @@ func (j *job) reserve(ctx context.Context, in call) answer {
 	switch s := j.standing(in); {
 	case s != stateOK:
 		return answer{State: s}
-	case r.over:
-		return answer{State: stateOver}
 	case errors.Is(r.err, model.ErrBudget):
 		j.broke = r.err
 		return answer{State: stateBroke, Text: r.err.Error()}
 	case r.err != nil:
 		return answer{State: stateRefused, Text: r.err.Error()}
+	case r.over:
+		return answer{State: stateOver}
 	case r.turn != nil && !r.limiter.Renew(r.turn):
 		return answer{State: stateOver}
 	}
@@ -169,13 +169,17 @@ func (j *job) obtain(ctx context.Context, r *reserved, w wish) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	defer close(r.ready)
-	if r.amount, r.turn, r.err = amount, turn, err; err == nil {
-		r.granted = true
-	} else if amount != nil {
+	r.amount, r.turn, r.granted = amount, turn, err == nil
+	if err != nil && amount != nil {
 		amount.Settle(budget.Outcome{Free: true})
 	}
-	if r.over { // it is nobody's any more, and nobody was told
+	switch {
+	case r.over: // it is nobody's any more, and nobody was told
 		r.settle(budget.Outcome{Free: true})
+	case err != nil:
+		r.err = err
+		r.settle(budget.Outcome{})
+		j.open--
 	}
 }
 
