@@ -160,7 +160,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 
 // addScratch adds the flag of a student made from nothing.
 func (f *trainFlags) addScratch(c *cobra.Command) {
-	c.Flags().StringVar(&f.scratch, "from-scratch", "", "make the student from nothing, of this size: smoke, 2m, 5m, 20m, 100m")
+	c.Flags().StringVar(&f.scratch, "from-scratch", "", "make the student from nothing, of this size: smoke, 1m, 2m, 5m, 20m, 100m")
 }
 
 // addWorld adds the flags of the environment.

@@ -344,7 +344,7 @@ func TestAblations(t *testing.T) {
 	}
 	want := lines(t, string(base), "")
 	for name, changed := range map[string]string{
-		"gold-first": "select", "rule-teacher": "fit", "grpo": "grpo", "5m": "sft", "seed-43": "sft", "seed-44": "sft",
+		"gold-first": "select", "rule-teacher": "fit", "grpo": "grpo", "5m": "sft", "1m": "sft", "seed-43": "sft", "seed-44": "sft",
 		"no-reflection": "synth", "no-tools": "synth", "raw": "export",
 	} {
 		text, err := os.ReadFile(filepath.Join(folder, name+".yaml"))

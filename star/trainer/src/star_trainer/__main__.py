@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     commands = p.add_subparsers(dest="command", required=True)
     sft = commands.add_parser("sft", help="supervised fine-tuning")
     _training(sft, "trl-sft")
-    sft.add_argument("--from-scratch", metavar="SIZE", help="a student made from nothing: smoke, 2m, 5m, 20m, 100m")
+    sft.add_argument("--from-scratch", metavar="SIZE", help="a student made from nothing: smoke, 1m, 2m, 5m, 20m, 100m")
     grpo = commands.add_parser("grpo", help="GRPO in the environment that mars env serves")
     _training(grpo, "trl-grpo")
     grpo.add_argument("--env", default=os.environ.get("MARS_ENV", "http://127.0.0.1:8090"), help="URL of mars env")

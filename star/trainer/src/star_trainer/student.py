@@ -30,6 +30,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(64, 2, 2),
+    "1m": Size(128, 4, 4),
     "2m": Size(192, 4, 6),
     "5m": Size(256, 6, 8),
     "20m": Size(448, 8, 14),
