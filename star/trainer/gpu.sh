@@ -52,7 +52,7 @@ star sft sft --from-scratch "$size" --preset scratch --minutes "$minutes" --seed
   --set per_device_train_batch_size="$batch" --set learning_rate=5e-4 --set max_steps="${STEPS:-4000}" --set warmup_steps=100 | tee sft.log
 measures student
 serves train
-star grpo grpo --model student --preset scratch --distinct --minutes "$minutes" --env "$url" --out student-grpo \
+star grpo grpo --model student --preset scratch --minutes "$minutes" --env "$url" --out student-grpo \
   --set per_device_train_batch_size=96 --set gradient_accumulation_steps=1 --set learning_rate=1e-5 --set max_steps="${GRPO_STEPS:-100}" | tee grpo.log
 kill $served
 measures student-grpo
