@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -44,7 +45,11 @@ func readLines[T interface{ Check() error }](r io.Reader, id func(T) string) ([]
 	line := 0
 	for in.Scan() {
 		line++
-		v, err := decode[T](in.Bytes())
+		text := in.Bytes()
+		if line == 1 {
+			text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte order mark, which some editors put there
+		}
+		v, err := decode[T](text)
 		if err == nil {
 			err = v.Check()
 		}
@@ -80,7 +85,7 @@ func decode[T any](line []byte) (v T, err error) {
 	if err := dec.Decode(&v); errors.Is(err, io.ErrUnexpectedEOF) {
 		return v, errors.New("the JSON object is cut off")
 	} else if err != nil {
-		return v, err
+		return v, errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return v, errors.New("more than one JSON value")

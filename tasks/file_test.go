@@ -106,3 +106,21 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A byte order mark, as some editors put it, is no part of the first line.
+func TestByteOrderMark(t *testing.T) {
+	line := `{"id":"a","dataset":"d","user":"u","scenario":"s","as_of":"2020-01-01T00:00:00Z","candidates":["x","y"]}` + "\n"
+	path := filepath.Join(t.TempDir(), "tasks.jsonl")
+	if err := os.WriteFile(path, []byte("\xef\xbb\xbf"+line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := ReadFile(path); err != nil || len(list) != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if err := os.WriteFile(path, []byte(line+"\xef\xbb\xbf"+line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFile(path); err == nil {
+		t.Error("a mark in the midst of a file is taken")
+	}
+}

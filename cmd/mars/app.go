@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -143,7 +145,7 @@ func (a *app) report(err error) int {
 	case "budget":
 		code, kind = exitBudget, f.kind
 	}
-	text := oneLine(err.Error())
+	text := oneLine(plainly(err.Error()))
 	if errors.Is(err, context.Canceled) {
 		text = "interrupted: " + text
 	}
@@ -158,6 +160,15 @@ func (a *app) report(err error) int {
 	}
 	fmt.Fprintln(a.stderr, "mars:", text)
 	return code
+}
+
+// unknownKey is how the YAML reader tells of a key that nobody asked for: by the
+// type that it was read into, which means nothing to a user.
+var unknownKey = regexp.MustCompile(`field (\S+) not found in type [\w./\[\]*]+`)
+
+// plainly says in a user's words what libraries say in a programmer's.
+func plainly(text string) string {
+	return strings.ReplaceAll(unknownKey.ReplaceAllString(text, "there is no key $1"), "yaml: unmarshal errors:\n  ", "")
 }
 
 // print writes a command's data: v as one line of JSON with --json, otherwise

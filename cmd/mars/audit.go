@@ -188,7 +188,7 @@ func splitSide(ctx context.Context, path string) (side audit.Side, err error) {
 	}
 	switch kind {
 	case "tasks":
-		list, err := tasks.ReadFile(path)
+		list, err := readTasks(path)
 		for _, t := range list {
 			side.Add(t)
 		}
@@ -248,6 +248,9 @@ func (a *app) auditRuns(ctx context.Context, w auditing) (report *audit.Report, 
 		return nil, err
 	}
 	defer works.Close()
+	if err := works.standAs(ctx, a, st); err != nil {
+		return nil, err
+	}
 	return audit.Runs(ctx, st, works.on, w.cfg)
 }
 

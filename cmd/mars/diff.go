@@ -111,7 +111,14 @@ func (r diffReport) write(p *reader) {
 		fmt.Fprintln(p.w, "all messages are the same")
 		return
 	}
-	fmt.Fprintf(p.w, "the first %s messages are the same; they part at %s\n", thousands(int64(r.Shared)), r.ID)
+	switch r.Shared {
+	case 0:
+		fmt.Fprintf(p.w, "they part at the first message, %s\n", r.ID)
+	case 1:
+		fmt.Fprintf(p.w, "the first message is the same; they part at %s\n", r.ID)
+	default:
+		fmt.Fprintf(p.w, "the first %s messages are the same; they part at %s\n", thousands(int64(r.Shared)), r.ID)
+	}
 	before, after := r.A.words(r.ID), r.B.words(r.ID)
 	if before == after { // what differs is not shown: the addresses, the refs, the spelling of JSON
 		before, after = string(r.A.Message)+"\n", string(r.B.Message)+"\n"

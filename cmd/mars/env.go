@@ -19,7 +19,6 @@ import (
 	"github.com/mars-rec/mars/star/environment/mcp"
 	"github.com/mars-rec/mars/star/environment/ors"
 	"github.com/mars-rec/mars/star/environment/rest"
-	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tools"
 	"github.com/mars-rec/mars/trajectories"
@@ -65,8 +64,8 @@ func (a *app) world(ctx context.Context, f worldFlags) (e *environment.Environme
 	if cfg.Reward, err = composition(f.reward); err != nil {
 		return nil, nil, err
 	}
-	if cfg.Tasks, err = tasks.ReadFile(f.tasks); err != nil {
-		return nil, nil, hinted(err, "mars tasks makes a task file")
+	if cfg.Tasks, err = readTasks(f.tasks); err != nil {
+		return nil, nil, err
 	}
 	if f.gold != "" {
 		if cfg.Gold, err = readGold(f.gold); err != nil {

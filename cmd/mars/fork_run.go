@@ -109,7 +109,7 @@ func (r *forkReport) add(t orchestrator.Totals) {
 
 func writeForks(w io.Writer, r forkReport) {
 	n := int64(len(r.Forks))
-	fmt.Fprintf(w, "%s: %s forks of %s from %s on; of each, %s facts recalled; %s calls made now", r.Store, thousands(n), r.Origin.Run, r.Origin.At,
+	fmt.Fprintf(w, "%s: %s forks of %s from %s on; of each, %s facts recalled; %s calls of models and tools made now", r.Store, thousands(n), r.Origin.Run, r.Origin.At,
 		thousands(int64(r.Recalled)), thousands(int64(r.Totals.Calls)))
 	if in, out := r.Totals.Usage.InputTokens, r.Totals.Usage.OutputTokens; in+out > 0 {
 		fmt.Fprintf(w, ", %s tokens in, %s out", thousands(int64(in)), thousands(int64(out)))

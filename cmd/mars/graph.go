@@ -17,7 +17,6 @@ Look into the user-item graph of a data set, as of any moment.`),
 		Args:    knownCommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.SuggestionsMinimumDistance = 2
 	c.AddCommand(graphDrawCommand(a), graphPrecomputeCommand(a), graphBuildCommand(a), graphInfoCommand(a), graphCompactCommand(a), graphBenchCommand(a))
 	return c
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/tasks/datasets"
 	"github.com/mars-rec/mars/tasks/gold"
 	"github.com/mars-rec/mars/tools/cf"
@@ -149,9 +148,9 @@ func (p precomputing) groups(ctx context.Context, d *datasets.Dataset, at time.T
 	if p.tasks == "" {
 		return groups, nil
 	}
-	list, err := tasks.ReadFile(p.tasks)
+	list, err := readTasks(p.tasks)
 	if err != nil {
-		return nil, hinted(err, "mars tasks makes a task file")
+		return nil, err
 	}
 	if err := fits(ctx, d, p.tasks, list...); err != nil {
 		return nil, err

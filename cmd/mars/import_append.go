@@ -26,6 +26,10 @@ type appendReport struct {
 func (a *app) appendSource(ctx context.Context, f importFlags, reader formats.Reader, p *progress) error {
 	m, added, err := datasets.Append(ctx, reader, f.in, f.out, datasets.AppendConfig{
 		Tool: f.cfg.Tool, Columns: f.cfg.Columns, TimeLayout: f.cfg.TimeLayout, Progress: f.cfg.Progress,
+		Early: func(n int, first time.Time) {
+			a.notef("note: %s of the new interactions are from before the last in %s, the first of %s: tasks, runs and stored evidence of later moments are refused from then on",
+				thousands(int64(n)), f.out, first.Format(time.RFC3339))
+		},
 	})
 	if err == nil {
 		p.Extra("written")

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -109,10 +108,10 @@ func (a *app) listRuns(ctx context.Context, st *store.Store, status trajectories
 	}
 	runs := []store.Summary{}
 	out := &screen{w: a.stdout}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	w := &grid{w: out}
 	if !a.json {
 		fmt.Fprintln(out, heading(st, counts))
-		fmt.Fprintln(w, strings.Join(append([]string{"RUN", "USER", "SCENARIO", "STATUS", "CALLS", "TOOLS", "TOKENS", "MODEL", "TOP ITEM"}, scorers...), "\t"))
+		w.row(append([]string{"RUN", "USER", "SCENARIO", "STATUS", "CALLS", "TOOLS", "TOKENS", "MODEL", "TOP ITEM"}, scorers...)...)
 	}
 	rows := 0
 	for sum, err := range st.Runs(ctx) {
@@ -127,7 +126,7 @@ func (a *app) listRuns(ctx context.Context, st *store.Store, status trajectories
 			runs = append(runs, sum)
 			continue
 		}
-		fmt.Fprintln(w, row(sum, st.Manifest(), scorers))
+		w.row(row(sum, st.Manifest(), scorers)...)
 		if rows++; rows%page == 0 {
 			if err := w.Flush(); err != nil {
 				return err
@@ -183,7 +182,7 @@ func spoken(models []string, m trajectories.Manifest) string {
 }
 
 // row is a run in the list.
-func row(l store.Summary, m trajectories.Manifest, scorers []string) string {
+func row(l store.Summary, m trajectories.Manifest, scorers []string) []string {
 	top := "-"
 	if len(l.Ranking) > 0 {
 		top = l.Ranking[0]
@@ -206,5 +205,5 @@ func row(l store.Summary, m trajectories.Manifest, scorers []string) string {
 	for i, c := range cells {
 		cells[i] = oneLine(strings.ReplaceAll(c, "\t", " "))
 	}
-	return strings.Join(cells, "\t")
+	return cells
 }

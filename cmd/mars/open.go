@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -19,7 +21,14 @@ import (
 // openStore opens a run store for reading.
 func openStore(ctx context.Context, path string) (*store.Store, error) {
 	st, err := store.Open(ctx, path, store.Config{ReadOnly: true})
-	return st, storeError(err)
+	if err == nil {
+		return st, nil
+	}
+	_, wal := os.Stat(path + "-wal")
+	if info, e := os.Stat(path); e == nil && info.Mode().IsRegular() && info.Size() == 0 && errors.Is(wal, os.ErrNotExist) {
+		return nil, hinted(fmt.Errorf("%s is empty: nothing was recorded in it", path), "mars synth makes a run store")
+	}
+	return nil, storeError(err)
 }
 
 // storeError adds to an error of a run store what to do about it.
@@ -62,7 +71,42 @@ func fits(ctx context.Context, d *datasets.Dataset, path string, list ...tasks.T
 // readGold reads what the users really took.
 func readGold(path string) (map[string]gold.Gold, error) {
 	golds, err := gold.ReadFile(path)
+	if err != nil && tells(path, "candidates", "as_of") {
+		return nil, hinted(fmt.Errorf("%s has tasks, not what the users took: %w", path, err), "give the gold file that was made with them")
+	}
 	return golds, hinted(err, "mars tasks makes it, beside the tasks")
+}
+
+// readTasks reads a task file.
+func readTasks(path string) ([]tasks.Task, error) {
+	list, err := tasks.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, hinted(err, "mars tasks makes it")
+	case err != nil && tells(path, "gold"):
+		return nil, hinted(fmt.Errorf("%s has what the users took, no tasks: %w", path, err), "give the task file that was made with it")
+	}
+	return list, err
+}
+
+// tells reports whether the first line of a file is a JSON object with the
+// fields: what it was taken for by mistake is then known.
+func tells(path string, fields ...string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close() // it was only read
+	var object map[string]json.RawMessage
+	if json.NewDecoder(io.LimitReader(f, 1<<20)).Decode(&object) != nil {
+		return false
+	}
+	for _, name := range fields {
+		if _, there := object[name]; !there {
+			return false
+		}
+	}
+	return true
 }
 
 // caseOf puts a task beside its gold, which was read from path.
@@ -87,6 +131,14 @@ func goldBeside(tasksPath string) string {
 		return "GOLD"
 	}
 	return filepath.Join(filepath.Dir(tasksPath), recipe.Gold.File)
+}
+
+// folderOf refuses a file to write in a folder that is not there.
+func folderOf(flag, path string) error {
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, os.ErrNotExist) {
+		return hinted(fmt.Errorf("--%s: there is no folder %s", flag, filepath.Dir(path)), "make it first, or name another")
+	}
+	return nil
 }
 
 // vacant refuses to write over files that are there, unless that is wanted.

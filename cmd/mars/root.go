@@ -24,10 +24,7 @@ trains a small student.`),
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print data, and errors, as JSON")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return hinted(usagef("%w", err), "see %s --help", c.CommandPath())
-	})
-	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(flagFault)
 	for _, g := range []struct {
 		id, title string
 		commands  []*cobra.Command
@@ -48,19 +45,11 @@ trains a small student.`),
 	}
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(doctorCommand(a), versionCommand(a), exitCodes())
+	root.InitDefaultCompletionCmd()
+	if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {
+		c.Args, c.RunE = knownCommand, func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
 	return root
-}
-
-// knownCommand refuses a word that is no command, and suggests one.
-func knownCommand(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	err := usagef("there is no command %q", args[0])
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		return hinted(err, "did you mean %s?", strings.Join(near, " or "))
-	}
-	return hinted(err, "mars --help lists them")
 }
 
 // helpCommand shows the help of a command; a word that is none is a mistake

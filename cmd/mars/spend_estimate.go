@@ -177,7 +177,7 @@ func writeEstimate(w io.Writer, e *estimate) {
 		return
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "role\tmodel\tcalls\ttokens in\tout\tcost")
+	fmt.Fprintln(tw, "role\tmodel\tmodel calls\ttokens in\tout\tcost")
 	for _, row := range e.By {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", row.Role, row.Model, thousands(int64(row.Calls)), thousands(int64(row.Input)), thousands(int64(row.Output)), row.money(e.Currency))
 	}

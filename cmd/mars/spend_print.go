@@ -12,7 +12,7 @@ func writeSpend(w io.Writer, r *spendReport) {
 		return
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "role\tmodel\tcalls\ttokens in\tcached\tout\tnot told\t%s\n", r.Currency)
+	fmt.Fprintf(tw, "role\tmodel\tmodel calls\ttokens in\tcached\tout\tnot told\t%s\n", r.Currency)
 	for _, row := range dearest(r.Statement) {
 		cost := "-"
 		if row.Priced {

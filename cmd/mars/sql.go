@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +68,9 @@ GROUP BY t.place ORDER BY t.place`
 // ask prints what a query gives, row by row; of a value in a table at most as
 // many characters as said, if that is not 0.
 func (a *app) ask(ctx context.Context, path, query string, comma bool, most int) error {
+	if err := single(query); err != nil {
+		return err
+	}
 	st, err := openStore(ctx, path)
 	if err != nil {
 		return err
@@ -129,8 +131,8 @@ func (a *app) answers(columns []string, comma bool, most int) answer {
 			func() error { w.Flush(); return errors.Join(header, w.Error()) },
 		}
 	}
-	w := tabwriter.NewWriter(&screen{w: a.stdout}, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(columns, "\t"))
+	w := &grid{w: a.stdout}
+	w.row(columns...)
 	const page = 500 // rows that are aligned together
 	n := 0
 	return answer{
@@ -139,7 +141,7 @@ func (a *app) answers(columns []string, comma bool, most int) answer {
 			for i, v := range values {
 				cells[i] = cutAt(oneLine(strings.ReplaceAll(cell(v), "\t", " ")), most)
 			}
-			fmt.Fprintln(w, strings.Join(cells, "\t"))
+			w.row(cells...)
 			if n++; n%page == 0 {
 				return w.Flush()
 			}

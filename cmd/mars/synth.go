@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,7 +139,7 @@ var errRunsFailed = errors.New("runs failed")
 
 func (a *app) synth(c *cobra.Command, s synthesis) error {
 	batch()
-	if err := need(c, "data", "tasks"); err != nil {
+	if err := cmp.Or(need(c, "data", "tasks"), folderOf("out", s.out)); err != nil {
 		return err
 	}
 	ctx := c.Context()
@@ -204,7 +205,7 @@ func (a *app) synth(c *cobra.Command, s synthesis) error {
 	}
 	st, err := store.Open(ctx, s.out, store.Config{Manifest: &manifest, Step: s.durable == "step"})
 	if errors.Is(err, store.ErrManifest) {
-		return hinted(err, "give another --out, or the flags that the store was made with")
+		return hinted(errors.Join(err, seatsApart(ctx, s.out, setup.workers())), "give another --out, or the flags that the store was made with")
 	}
 	if err != nil {
 		return storeError(err)
@@ -267,8 +268,14 @@ func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 		return out, usagef("--durable is %q: want batch or step", s.durable)
 	case s.student && (s.team.prompts != "" || len(s.modelFor) > 0):
 		return out, usagef("--student has one prompt, that of the training rows, and one model: leave out --prompts and --model-for")
-	case s.limit < 0 || s.maxTokens < 0 || s.patience < 0:
-		return out, usagef("--limit, --max-tokens and --max-failures cannot be negative")
+	}
+	for _, bound := range []struct {
+		flag string
+		n    int
+	}{{"limit", s.limit}, {"max-tokens", s.maxTokens}, {"max-failures", s.patience}} {
+		if bound.n < 0 {
+			return out, usagef("--%s is %d: want 0 or more", bound.flag, bound.n)
+		}
 	}
 	if c.Flags().Changed("temperature") {
 		if s.temperature < 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -63,8 +62,11 @@ func (a *app) plan(ctx context.Context, s synthesis, w *works, list []tasks.Task
 			noun = "run"
 			fmt.Fprintf(out, ", %s runs", thousands(int64(p.Runs)))
 		}
-		fmt.Fprintf(out, ", %s of them done; about %s model calls (%d a %s; long histories and subtasks that are sent back add some)\n",
-			thousands(int64(p.Done)), thousands(int64(p.Calls)), calls, noun)
+		fmt.Fprintf(out, ", %s of them done", thousands(int64(p.Done)))
+		if p.Estimate == nil { // which counts better
+			fmt.Fprintf(out, "; about %s model calls (%d a %s; long histories and subtasks that are sent back add some)", thousands(int64(p.Calls)), calls, noun)
+		}
+		fmt.Fprintln(out)
 		writeEstimate(out, p.Estimate)
 	})
 }
@@ -80,7 +82,7 @@ func writeSynth(w io.Writer, r synthReport) {
 	if r.Totals.Skipped > 0 {
 		fmt.Fprintf(w, " (%s before)", thousands(int64(r.Totals.Skipped)))
 	}
-	fmt.Fprintf(w, ", %s failed; %s calls", thousands(int64(r.Totals.Failed)), thousands(int64(r.Totals.Calls)))
+	fmt.Fprintf(w, ", %s failed; %s calls of models and tools", thousands(int64(r.Totals.Failed)), thousands(int64(r.Totals.Calls)))
 	if in, out := r.Totals.Usage.InputTokens, r.Totals.Usage.OutputTokens; in+out > 0 {
 		fmt.Fprintf(w, ", %s tokens in, %s out", thousands(int64(in)), thousands(int64(out)))
 	}
@@ -93,10 +95,7 @@ func writeSynth(w io.Writer, r synthReport) {
 
 // list reads the tasks.
 func (s *synthesis) list() ([]tasks.Task, error) {
-	list, err := tasks.ReadFile(s.tasks)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, hinted(err, "mars tasks makes it")
-	}
+	list, err := readTasks(s.tasks)
 	if err != nil {
 		return nil, err
 	}

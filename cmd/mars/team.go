@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -112,7 +113,11 @@ team is data: a YAML file given with --team changes it.
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			if write != "" {
-				if err := roles.WritePrompts(write); err != nil {
+				err := roles.WritePrompts(write)
+				if errors.Is(err, os.ErrExist) {
+					return hinted(err, "no prompt that is there is written over: name another folder, or move that one away")
+				}
+				if err != nil {
 					return err
 				}
 				a.notef("the shipped prompts are in %s; change them and give the folder with --prompts", write)

@@ -146,9 +146,9 @@ func (f toolFlags) view(ctx context.Context, d *datasets.Dataset) (tasks.Task, e
 	if !ok || id == "" {
 		return tasks.Task{}, usagef("--task %s names no task: want TASKS#ID", f.task)
 	}
-	all, err := tasks.ReadFile(path)
+	all, err := readTasks(path)
 	if err != nil {
-		return tasks.Task{}, hinted(err, "mars tasks makes a task file")
+		return tasks.Task{}, err
 	}
 	for _, t := range all {
 		if t.ID == id {

@@ -100,6 +100,7 @@ type standing struct {
 	Process *monitor.Snapshot  `json:"process,omitempty"`
 	Flights []monitor.Flight   `json:"in_flight,omitempty"`
 	Silent  string             `json:"process_error,omitempty"` // why the process does not tell
+	Idle    bool               `json:"idle,omitempty"`          // runs are left, and no process writes to the store
 }
 
 func (t *top) open(ctx context.Context, path, metrics string) error {
@@ -143,6 +144,15 @@ func (t *top) look(ctx context.Context) (standing, error) {
 		s.Runs, s.Model, s.Seed = &o, spoken(nil, m), m.Seed
 		if s.Spend, err = t.spending(); err != nil {
 			return s, err
+		}
+		if !s.ended() {
+			written, err := store.Written(ctx, t.path)
+			if err != nil {
+				return s, err
+			}
+			if s.Idle = !written; s.Idle {
+				o.Left = 0 // nobody brings it nearer
+			}
 		}
 	}
 	if t.url == "" {

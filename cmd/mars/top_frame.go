@@ -23,8 +23,11 @@ func (s standing) frame() []string {
 	clock := s.At.Format("15:04:05")
 	if o := s.Runs; o != nil {
 		add("%s  %s: %s", clock, s.Store, weightless(s.Model))
-		add("%s %s", progressBar(o.Done+o.Failed, o.Total, 20), runsLine(*o))
-		add("%s", paceLine(*o))
+		add("%s %s", progressBar(o.Done+o.Failed, o.Total, 20), s.runsLine())
+		add("%s", s.paceLine())
+		if s.Idle {
+			add("the command that began it, mars synth with --out %s, goes on from here", s.Store)
+		}
 		add("%s model calls, %s tool calls; %s", thousands(int64(o.Calls)), thousands(int64(o.Tools)), s.money())
 	} else {
 		add("%s  a synthesis, by its metrics", clock)
@@ -65,18 +68,22 @@ func weightless(names string) string { return weights.ReplaceAllString(names, ""
 // line is the same in a few words, for a pipe.
 func (s standing) line() string {
 	clock := s.At.Format("15:04:05 ")
-	if o := s.Runs; o != nil {
-		return clock + runsLine(*o) + "; " + paceLine(*o) + "; " + s.money()
+	if s.Runs != nil {
+		return clock + s.runsLine() + "; " + s.paceLine() + "; " + s.money()
 	}
 	return clock + processRuns(*s.Process) + "; " + processPace(*s.Process, s.At)
 }
 
-func runsLine(o overview.Overview) string {
+func (s standing) runsLine() string {
+	o, running := s.Runs, "at work"
+	if s.Idle {
+		running = "begun"
+	}
 	text := fmt.Sprintf("%s of %s done", thousands(int64(o.Done)), thousands(int64(o.Total)))
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{o.Failed, "failed"}, {o.Running, "at work"}, {o.Pending, "to do"}} {
+	}{{o.Failed, "failed"}, {o.Running, running}, {o.Pending, "to do"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %s %s", thousands(int64(part.n)), part.what)
 		}
@@ -84,9 +91,12 @@ func runsLine(o overview.Overview) string {
 	return text
 }
 
-func paceLine(o overview.Overview) string {
+func (s standing) paceLine() string {
+	o := s.Runs
 	var parts []string
-	if o.PerMinute > 0 {
+	if s.Idle {
+		parts = append(parts, "nobody is at work on it")
+	} else if o.PerMinute > 0 {
 		parts = append(parts, rate(o.PerMinute))
 	}
 	if o.Left > 0 {
@@ -243,7 +253,11 @@ func (s standing) flights() []string {
 			lines = append(lines, fmt.Sprintf(line, f.Run, brisk(time.Duration(f.Seconds*float64(time.Second))), cmp.Or(strings.Join(waits, ", "), "tools")))
 		}
 	} else if s.Runs != nil {
-		lines[1] = fmt.Sprintf(line, "AT WORK", "FOR", "LAST HEARD")
+		head := "AT WORK"
+		if s.Idle {
+			head = "BEGUN"
+		}
+		lines[1] = fmt.Sprintf(line, head, "FOR", "LAST HEARD")
 		for _, f := range s.Runs.AtWork[:min(len(s.Runs.AtWork), mostShown)] {
 			since := "-"
 			if !f.Since.IsZero() {

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +53,50 @@ func (s setup) workers() orchestrator.Team {
 		names = append(names, spec.Name)
 	}
 	return orchestrator.Team{Seats: []agents.Seat{star.Seat(names)}}
+}
+
+// seatsApart names the seats of a store's team that are not those of this one; nil
+// if there are none, or the store does not tell.
+func seatsApart(ctx context.Context, path string, team orchestrator.Team) error {
+	st, err := openStore(ctx, path)
+	if err != nil {
+		return nil // that the store is of another team has been said
+	}
+	defer st.Close() // it was only read
+	then, err := setupOf(st)
+	if err != nil {
+		return nil // as above
+	}
+	seats := map[message.Address][2]string{}
+	for side, t := range []orchestrator.Team{then.workers(), team} {
+		for _, seat := range t.Seats {
+			b, err := json.Marshal(seat)
+			if err != nil {
+				return err
+			}
+			pair := seats[seat.Name]
+			pair[side] = string(b)
+			seats[seat.Name] = pair
+		}
+	}
+	var apart []string
+	for _, name := range slices.Sorted(maps.Keys(seats)) {
+		switch pair := seats[name]; {
+		case pair[1] == "":
+			apart = append(apart, string(name)+" is missing here")
+		case pair[0] == "":
+			apart = append(apart, string(name)+" is new")
+		case pair[0] != pair[1]:
+			apart = append(apart, string(name)+" differs")
+		}
+	}
+	if then.workers().Rounds != team.Rounds {
+		apart = append(apart, fmt.Sprintf("rounds: %d, then %d", then.workers().Rounds, team.Rounds))
+	}
+	if len(apart) == 0 {
+		return nil
+	}
+	return fmt.Errorf("of the team, %s", strings.Join(apart, ", "))
 }
 
 // forked says that runs are made with something else up to a point.

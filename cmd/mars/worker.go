@@ -168,7 +168,7 @@ func (a *app) labour(ctx context.Context, l labour, w *cluster.Worker, works *wo
 	totals, err := w.Work(ctx, works, cluster.WorkConfig{Concurrency: l.concurrency, Drain: drain, Clock: a.now, Watch: l.observed.entry, Progress: monitor.Progress(l.observed, func(e orchestrator.Event) {
 		switch e.Outcome {
 		case orchestrator.Done:
-			a.notef("%s done in %s, %d calls", e.Run, e.Took.Round(time.Millisecond), e.Calls)
+			a.notef("%s done in %s, %d calls of models and tools", e.Run, e.Took.Round(time.Millisecond), e.Calls)
 		case orchestrator.Failed:
 			a.notef("mars: %s failed: %s", e.Run, oneLine(e.Err.Error()))
 		case orchestrator.Interrupted:
@@ -185,7 +185,7 @@ func (a *app) labour(ctx context.Context, l labour, w *cluster.Worker, works *wo
 		Seconds float64             `json:"seconds"`
 	}{totals, a.now().Sub(start).Round(time.Millisecond).Seconds()}
 	return a.print(report, func(w io.Writer) {
-		fmt.Fprintf(w, "%s runs done here, %s failed, %s handed back; %s calls; %.1f s\n", thousands(int64(totals.Done)),
+		fmt.Fprintf(w, "%s runs done here, %s failed, %s handed back; %s calls of models and tools; %.1f s\n", thousands(int64(totals.Done)),
 			thousands(int64(totals.Failed)), thousands(int64(totals.Interrupted)), thousands(int64(totals.Calls)), report.Seconds)
 	})
 }

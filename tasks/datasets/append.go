@@ -25,6 +25,11 @@ type AppendConfig struct {
 	Columns    map[string]string
 	TimeLayout string
 
+	// Early, if set, is called before anything is changed where interactions are
+	// to be appended from before the data set's last: how many, and the time of
+	// the first. What was made for later moments will be refused.
+	Early func(interactions int, first time.Time)
+
 	// Progress, if set, is told as [ImportConfig.Progress] is.
 	Progress func(stage string, done, total int64)
 }
@@ -99,6 +104,9 @@ func (p *appending) run(ctx context.Context, source string) (m Manifest, a Appen
 		return m, a, err
 	}
 
+	if early, first := c.before(p.data.graph.End()); early > 0 && p.cfg.Early != nil {
+		p.cfg.Early(early, first)
+	}
 	p.tell(StageCatalog, 0, 0)
 	fresh := slices.Collect(c.interactions())
 	for _, in := range fresh {
@@ -161,6 +169,17 @@ func (p *appending) run(ctx context.Context, source string) (m Manifest, a Appen
 		return m, a, err
 	}
 	return m, a, p.commit(ctx, m, p.tell)
+}
+
+// before counts the interactions from before a moment, and tells the first.
+func (c *collector) before(end time.Time) (n int, first time.Time) {
+	least := int64(math.MaxInt64)
+	for _, e := range c.rows {
+		if least = min(least, e.time); e.time < end.Unix()-1 {
+			n++
+		}
+	}
+	return n, time.Unix(least, 0).UTC()
 }
 
 // bare notes how many items come without a word on them to a data set that

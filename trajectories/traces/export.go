@@ -101,7 +101,10 @@ func (x *Exporter) Export(ctx context.Context, spans []Span) error {
 		return nil // none is to be kept
 	}
 	if err := x.out.ExportSpans(ctx, x.ended.spans); err != nil {
-		return fmt.Errorf("traces: %w", err)
+		if inner := errors.Unwrap(err); inner != nil {
+			err = inner // without the library's name for what it does
+		}
+		return fmt.Errorf("send spans: %w", err)
 	}
 	return nil
 }
