@@ -45,10 +45,6 @@ trains a small student.`),
 	}
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(doctorCommand(a), versionCommand(a), exitCodes())
-	root.InitDefaultCompletionCmd()
-	if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {
-		c.Args, c.RunE = knownCommand, func(c *cobra.Command, _ []string) error { return c.Help() }
-	}
 	return root
 }
 

@@ -27,6 +27,15 @@ func knownCommand(c *cobra.Command, args []string) error {
 	return hinted(err, "%s --help lists them", c.CommandPath())
 }
 
+// completes adds the command that writes completion scripts, which knows its
+// shells as every other command knows its own.
+func completes(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	if c, _, err := root.Find([]string{"completion"}); err == nil && c != root {
+		c.Args, c.RunE = knownCommand, func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+}
+
 // flagFault says in plain words what is wrong with a flag, and suggests one.
 func flagFault(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
