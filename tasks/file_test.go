@@ -49,7 +49,7 @@ func TestWriteCutsTheMomentToSecondsInUTC(t *testing.T) {
 func TestReadNamesTheLine(t *testing.T) {
 	const good = `{"id":"a","dataset":"d","user":"u","scenario":"classic","as_of":"2018-01-01T00:00:00Z","candidates":["x","y"]}` + "\n"
 	for name, tc := range map[string]struct{ in, want string }{
-		"unknown field":    {good + `{"id":"b","gold":["x"]}`, `line 2: json: unknown field "gold"`},
+		"unknown field":    {good + `{"id":"b","gold":["x"]}`, `line 2: unknown field "gold"`},
 		"cut off":          {good + `{"id":"b","data`, "line 2: the JSON object is cut off"},
 		"not JSON":         {"userId,movieId\n", "line 1: invalid character"},
 		"empty line":       {good + "\n" + good, "line 2: empty"},
@@ -61,7 +61,7 @@ func TestReadNamesTheLine(t *testing.T) {
 		"bad moment":       {strings.Replace(good, "T00:00:00Z", "", 1), "line 1: parsing time"},
 		"not UTF-8":        {strings.Replace(good, `"x"`, "\"\xff\"", 1), "line 1: not UTF-8"},
 		"too long":         {good + strings.Repeat(" ", maxLine+1), "line 2: longer than"},
-		"number for an id": {strings.Replace(good, `"id":"a"`, `"id":7`, 1), "line 1: json: cannot unmarshal number"},
+		"number for an id": {strings.Replace(good, `"id":"a"`, `"id":7`, 1), "line 1: cannot unmarshal number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := readLines(strings.NewReader(tc.in), taskID); err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -39,7 +39,7 @@ func TestGoldFileRoundTrip(t *testing.T) {
 func TestReadNamesTheLine(t *testing.T) {
 	const good = `{"id":"a","gold":["x"]}` + "\n"
 	for name, tc := range map[string]struct{ in, want string }{
-		"a task":     {good + `{"id":"b","user":"u"}`, `line 2: json: unknown field "user"`},
+		"a task":     {good + `{"id":"b","user":"u"}`, `line 2: unknown field "user"`},
 		"twice":      {good + good, "gold.jsonl: line 2: a is on line 1 already"},
 		"no item":    {`{"id":"a","gold":[]}`, "line 1: gold a has no item"},
 		"item twice": {`{"id":"a","gold":["x","x"]}`, `line 1: gold a: item "x"`},
