@@ -133,7 +133,7 @@ func TestADeadCollectorCostsNothing(t *testing.T) {
 	if code := run(t.Context(), args, strings.NewReader(""), &out, &messages, time.Now); code != exitOK {
 		t.Fatalf("exit %d: %s", code, messages.String())
 	}
-	if !strings.Contains(out.String(), "4 of 4 tasks done") || strings.Count(messages.String(), "mars: traces:") != 1 ||
+	if !strings.Contains(out.String(), "4 of 4 tasks done") || strings.Count(messages.String(), "mars: send traces: Post ") != 1 ||
 		!strings.Contains(messages.String(), "4 of 4 runs were not traced") {
 		t.Errorf("it says %s\n%s", out.String(), messages.String())
 	}

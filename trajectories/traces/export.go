@@ -104,7 +104,7 @@ func (x *Exporter) Export(ctx context.Context, spans []Span) error {
 		if inner := errors.Unwrap(err); inner != nil {
 			err = inner // without the library's name for what it does
 		}
-		return fmt.Errorf("send spans: %w", err)
+		return fmt.Errorf("send traces: %w", err)
 	}
 	return nil
 }
