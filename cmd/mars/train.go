@@ -148,7 +148,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 	f.place.add(c)
 	c.Flags().StringVar(&f.out, "out", "", "directory for the checkpoint, metrics and model card")
 	c.Flags().StringVar(&f.model, "model", "", "checkpoint, or name of a model that transformers knows")
-	c.Flags().StringVar(&f.preset, "preset", "", "paper, scratch or smoke")
+	c.Flags().StringVar(&f.preset, "preset", "", strings.Join(training.Presets(), ", "))
 	c.Flags().StringArrayVar(&f.set, "set", nil, "a setting of TRL's configuration, NAME=VALUE; may be given many times")
 	c.Flags().IntVar(&f.lora, "lora", 0, "train LoRA of this rank; 0 trains the whole model")
 	c.Flags().IntVar(&f.seed, "seed", 42, "seed of all that is drawn")
@@ -160,7 +160,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 
 // addScratch adds the flag of a student made from nothing.
 func (f *trainFlags) addScratch(c *cobra.Command) {
-	c.Flags().StringVar(&f.scratch, "from-scratch", "", "make the student from nothing, of this size: smoke, 1m, 2m, 5m, 20m, 100m")
+	c.Flags().StringVar(&f.scratch, "from-scratch", "", "make the student from nothing, of this size: "+strings.Join(training.Sizes(), ", "))
 }
 
 // addWorld adds the flags of the environment.
@@ -178,6 +178,12 @@ func (f trainFlags) check(c *cobra.Command) error {
 	}
 	if !slices.Contains([]string{"local", "accelerate"}, f.engine) {
 		return usagef("--engine is %q: want local, accelerate or verl", f.engine)
+	}
+	if f.scratch != "" && !slices.Contains(training.Sizes(), f.scratch) {
+		return usagef("--from-scratch is %q: want one of %s", f.scratch, strings.Join(training.Sizes(), ", "))
+	}
+	if f.preset != "" && !slices.Contains(training.Presets(), f.preset) {
+		return usagef("--preset is %q: want one of %s", f.preset, strings.Join(training.Presets(), ", "))
 	}
 	if f.lora < 0 || f.minutes < 0 || f.processes < 1 {
 		return usagef("--lora and --minutes cannot be negative, and --processes is 1 or more")

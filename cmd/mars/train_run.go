@@ -15,6 +15,14 @@ import (
 // stage is one call of the trainer.
 type stage struct{ name, rows, out string }
 
+// hinted says what is left of a stage that failed, and how to go on.
+func (s stage) hinted(err error) error {
+	if saved, _ := filepath.Glob(filepath.Join(s.out, "checkpoint-*")); len(saved) > 0 {
+		return hinted(err, "metrics so far are in %s; the same command with --resume goes on from the last checkpoint", filepath.Join(s.out, "metrics.jsonl"))
+	}
+	return hinted(err, "%s has what the trainer said; it had saved no checkpoint yet", filepath.Join(s.out, "trainer.log"))
+}
+
 // trained is what a stage came to.
 type trained struct {
 	Stage   string             `json:"stage"`
@@ -35,6 +43,13 @@ func (a *app) trainStages(ctx context.Context, f trainFlags, stages ...stage) (e
 		if !exportedTo(s.rows) {
 			return hinted(usagef("%s has no manifest.json: it is no export", s.rows), "mars export --for trl-%s --out %s makes it", s.name, s.rows)
 		}
+		rows, err := rowsOf(s.rows)
+		if err != nil {
+			return err
+		}
+		if want := "trl-" + s.name; rows.For != want {
+			return hinted(usagef("%s is an export for %s", s.rows, rows.For), "mars train %s takes one that mars export --for %s makes", s.name, want)
+		}
 	}
 	python, err := a.prepare(ctx, place)
 	if err != nil {
@@ -53,7 +68,7 @@ func (a *app) trainStages(ctx context.Context, f trainFlags, stages ...stage) (e
 		}
 		t, err := a.trainStage(ctx, f, s, python, source)
 		if err != nil {
-			return hinted(err, "metrics so far are in %s; the same command with --resume goes on from the last checkpoint", filepath.Join(s.out, "metrics.jsonl"))
+			return s.hinted(err)
 		}
 		done = append(done, t)
 		if f.model, f.scratch = s.out, ""; t.Stopped && i+1 < len(stages) {
@@ -77,7 +92,8 @@ func (a *app) trainStage(ctx context.Context, f trainFlags, s stage, python, sou
 	if s.name == "grpo" {
 		url := f.env
 		if url == "" {
-			if f.world.detail, err = detailOf(s.rows); err != nil {
+			rows, err := rowsOf(s.rows)
+			if f.world.detail = rows.Detail; err != nil {
 				return t, err
 			}
 			var end func() error
@@ -192,13 +208,17 @@ func exportedTo(dir string) bool {
 	return err == nil
 }
 
-// detailOf is how much the rows of an export tell.
-func detailOf(dir string) (string, error) {
+// rows are what the manifest of an export says that training must know.
+type rows struct {
+	For    string // the consumer
+	Detail string // how much they tell
+}
+
+func rowsOf(dir string) (r rows, err error) {
 	raw, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 	if err != nil {
-		return "", err
+		return r, err
 	}
-	var m struct{ Detail string }
-	err = json.Unmarshal(raw, &m)
-	return m.Detail, err
+	err = json.Unmarshal(raw, &r)
+	return r, err
 }
