@@ -30,7 +30,9 @@ func acquire(ctx context.Context, path string) (*lock, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn(path, "_pragma=journal_mode(off)"))
+	// Whoever only asks whether the store is written to, see [Written], looks for
+	// a moment, and is waited for.
+	db, err := sql.Open("sqlite", dsn(path, "_pragma=journal_mode(off)", "_pragma=busy_timeout(100)"))
 	if err != nil {
 		return nil, err
 	}
