@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -13,20 +12,20 @@ import (
 	"github.com/mars-rec/mars/model"
 )
 
-// encode writes the body of a request for a whole reply: the JSON of what
+// encode hands the body of a request for a whole reply to use: the JSON of what
 // [Model.request] returns, but for the order of the names and escapes for HTML.
-func (m *Model) encode(req model.Request) (body []byte, err error) {
+func (m *Model) encode(req *model.Request, use func(text []byte)) error {
 	if err := m.refuses(req); err != nil {
-		return nil, err
+		return err
 	}
-	format, placed := m.place(req)
-	if !message.Write(func(w *rawjson.Writer) { m.write(w, placed, format) }, func(text []byte) { body = bytes.Clone(text) }) {
-		return nil, m.noJSON(req)
+	format, placed := m.place(*req)
+	if !message.Write(func(w *rawjson.Writer) { m.write(w, &placed, format) }, use) {
+		return m.noJSON(*req)
 	}
-	return body, nil
+	return nil
 }
 
-func (m *Model) write(w *rawjson.Writer, req model.Request, format *goopenai.ChatCompletionResponseFormat) {
+func (m *Model) write(w *rawjson.Writer, req *model.Request, format *goopenai.ChatCompletionResponseFormat) {
 	w.Text("{")
 	w.Key("model")
 	w.String(m.name)
@@ -50,11 +49,11 @@ func (m *Model) write(w *rawjson.Writer, req model.Request, format *goopenai.Cha
 
 // refuses reports what of a request the client library knows that OpenAI's own
 // models do not take.
-func (m *Model) refuses(req model.Request) error {
+func (m *Model) refuses(req *model.Request) error {
 	if !slices.ContainsFunc([]string{"o1", "o3", "o4", "gpt-5", "gpt-6"}, func(p string) bool { return strings.HasPrefix(m.name, p) }) {
 		return nil
 	}
-	wire, err := m.request(req)
+	wire, err := m.request(*req)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (m *Model) Generate(ctx context.Context, req model.Request) (model.Reply, e
 	if req.OnChunk != nil {
 		reply, err = m.stream(ctx, req)
 	} else {
-		reply, err = m.whole(ctx, req)
+		reply, err = m.whole(ctx, &req)
 	}
 	if err != nil {
 		return model.Reply{}, m.failed(ctx, err)

@@ -4,34 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
-	"sync"
 
 	goopenai "github.com/sashabaranov/go-openai"
 
 	"github.com/mars-rec/mars/model"
 )
 
-// replies are for answers while they are read. Nothing stays in them.
-var replies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 // whole asks for the reply in one piece.
-func (m *Model) whole(ctx context.Context, req model.Request) (model.Reply, error) {
-	body, err := m.encode(req)
-	if err != nil {
-		return model.Reply{}, err
-	}
-	post := m.post.WithContext(ctx)
-	post.ContentLength = int64(len(body))
-	post.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	post.Body, _ = post.GetBody()
-	buf := replies.Get().(*bytes.Buffer)
-	defer replies.Put(buf)
-	buf.Reset()
-	if err := m.http.Read(post, buf); err != nil {
-		return model.Reply{}, err
-	}
-	return decode(buf.Bytes())
+func (m *Model) whole(ctx context.Context, req *model.Request) (reply model.Reply, err error) {
+	err = m.http.Post(m.post.WithContext(ctx), func(use func([]byte)) error { return m.encode(req, use) },
+		func(answer []byte) error {
+			var err error
+			reply, err = decode(answer)
+			return err
+		})
+	return reply, err
 }
 
 // decode reads a reply. What is not of the usual form is read by the client

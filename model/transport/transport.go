@@ -34,13 +34,14 @@ type Config struct {
 	Limit   int64             // bytes of a response; 0: 32 MB
 	Conns   int               // connections to one host at most, others wait; 0: 256
 	Base    http.RoundTripper // nil: as http.DefaultTransport, with Conns
-	Clock   func() time.Time  // for Retry-After given as a date; nil: time.Now
+	Clock   func() time.Time  // for Retry-After given as a date, and idle connections; nil: time.Now
 }
 
 // Client sends requests. It is safe for concurrent use.
 type Client struct {
-	cfg  Config
-	http *http.Client
+	cfg    Config
+	http   *http.Client
+	direct *direct // Base, if it is our own
 }
 
 // New returns a client.
@@ -51,17 +52,19 @@ func New(cfg Config) *Client {
 	if cfg.Conns == 0 {
 		cfg.Conns = 256
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	c := &Client{}
 	if cfg.Base == nil {
 		base := http.DefaultTransport.(*http.Transport).Clone()
 		// A batch keeps many calls to one host in flight: each connection is
 		// kept, and there is an end to them.
 		base.MaxConnsPerHost, base.MaxIdleConnsPerHost, base.MaxIdleConns = cfg.Conns, cfg.Conns, 0
-		cfg.Base = base
+		c.direct = newDirect(base, cfg.Clock)
+		cfg.Base = c.direct
 	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
-	c := &Client{cfg: cfg}
+	c.cfg = cfg
 	c.http = &http.Client{
 		Transport:     roundTripper(c.roundTrip),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -104,35 +107,79 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.cfg.Base.RoundTrip(req)
+	if err != nil {
+		return nil, c.broken(req.Context(), err)
+	}
 	var whole bytes.Buffer
-	resp, stream, err := c.answer(req, &whole)
-	if err == nil && !stream {
+	stream, err := c.accept(req, resp, &whole)
+	if err != nil {
+		return nil, err
+	}
+	if !stream {
 		resp.Body = io.NopCloser(&whole)
 	}
-	return resp, err
+	return resp, nil
 }
 
-// Read sends a request and appends the whole of its answer to buf. It is
-// [Client.Do] for those who need no response around it.
-func (c *Client) Read(req *http.Request, buf *bytes.Buffer) error {
-	resp, stream, err := c.answer(req, buf)
-	if err != nil || !stream {
+// Body is the body of a request: it hands its text to use, once, which does not
+// keep it. It may be asked for more than once.
+type Body func(use func(text []byte)) error
+
+// Post sends a request with a body and hands the whole of its answer to read, which
+// does not keep it. It is [Client.Do] for those who need no response around it:
+// while it waits, neither text is kept, where the server lets us. Req is changed.
+func (c *Client) Post(req *http.Request, body Body, read func(answer []byte) error) error {
+	resp, err := c.post(req, body)
+	if err != nil {
+		return c.broken(req.Context(), err)
+	}
+	return c.whole(req, resp, read)
+}
+
+// whole reads a response that nobody wants to see before its end.
+func (c *Client) whole(req *http.Request, resp *http.Response, read func(answer []byte) error) error {
+	buf := lend()
+	defer giveBack(buf)
+	stream, err := c.accept(req, resp, buf)
+	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	_, err = buf.ReadFrom(resp.Body)
-	return err
+	if stream {
+		defer resp.Body.Close()
+		if _, err := buf.ReadFrom(resp.Body); err != nil {
+			return err
+		}
+	}
+	return read(buf.Bytes())
 }
 
-// answer sends a request. The answer is in buf, and the response's body at its
-// end, unless it is a stream.
-func (c *Client) answer(req *http.Request, buf *bytes.Buffer) (resp *http.Response, stream bool, err error) {
-	if resp, err = c.cfg.Base.RoundTrip(req); err != nil {
-		return nil, false, c.broken(req.Context(), err)
+// post is where a call waits for its answer.
+func (c *Client) post(req *http.Request, body Body) (*http.Response, error) {
+	if c.direct != nil {
+		if h := c.direct.host(req); h != nil {
+			return h.ask(req, body)
+		}
 	}
+	if err := body(func(text []byte) { hold(req, bytes.Clone(text)) }); err != nil {
+		return nil, err
+	}
+	return c.cfg.Base.RoundTrip(req)
+}
+
+// hold gives a request its body.
+func hold(req *http.Request, text []byte) {
+	req.ContentLength = int64(len(text))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	req.Body, _ = req.GetBody()
+}
+
+// accept reads a response into buf, unless it is a stream, which its body then
+// has.
+func (c *Client) accept(req *http.Request, resp *http.Response, buf *bytes.Buffer) (stream bool, err error) {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer resp.Body.Close()
-		return nil, false, c.refused(resp)
+		return false, c.refused(resp)
 	}
 	media := resp.Header.Get("Content-Type")
 	if media != "application/json" {
@@ -143,23 +190,23 @@ func (c *Client) answer(req *http.Request, buf *bytes.Buffer) (resp *http.Respon
 		resp.Body = &bounded{Reader: io.LimitReader(resp.Body, c.cfg.Limit+1), body: resp.Body, limit: c.cfg.Limit, fail: func(err error) error {
 			return c.broken(req.Context(), err)
 		}}
-		return resp, true, nil
+		return true, nil
 	case want == "text/event-stream" || (media != "application/json" && media != ""):
 		defer resp.Body.Close()
-		return nil, false, c.unexpected(req.Context(), resp, media, want)
+		return false, c.unexpected(req.Context(), resp, media, want)
 	}
 	defer resp.Body.Close()
 	from := buf.Len()
 	if n, err := buf.ReadFrom(io.LimitReader(resp.Body, c.cfg.Limit+1)); n > c.cfg.Limit {
-		return nil, false, c.tooLong()
+		return false, c.tooLong()
 	} else if err != nil {
-		return nil, false, c.broken(req.Context(), err)
+		return false, c.broken(req.Context(), err)
 	}
 	whole := buf.Bytes()[from:]
 	if text, ok := complaint(whole); ok {
-		return nil, false, c.errorf(reported(whole), "status 200 with an error in it: %s", text)
+		return false, c.errorf(reported(whole), "status 200 with an error in it: %s", text)
 	}
-	return resp, false, nil
+	return false, nil
 }
 
 func (c *Client) tooLong() error {
