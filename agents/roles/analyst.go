@@ -64,7 +64,7 @@ func (a analyst) loop(ctx context.Context, t *agents.Turn, conversation []model.
 		return phase.Analysis{}, nil, err
 	}
 	role, labels := a.seat.Role(), a.view.Task().Labels()
-	shape := format("analysis", phase.AnalysisSchema(role))
+	shape := a.book.shapes.analysis(role)
 	read := func(text string) (phase.Analysis, error) {
 		analysis, _, err := phase.ParseAnalysis(text, role, labels)
 		return analysis, err

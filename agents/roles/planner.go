@@ -25,7 +25,7 @@ func (p planner) Handle(ctx context.Context, t *agents.Turn) (message.Body, erro
 	if err != nil {
 		return nil, err
 	}
-	return settle(ctx, t, conversation, format("plan", phase.PlanSchema(brief.Roles)), func(text string) (phase.Plan, error) {
+	return settle(ctx, t, conversation, p.book.shapes.plan(brief.Roles), func(text string) (phase.Plan, error) {
 		plan, _, err := phase.ParsePlan(text, brief.Roles)
 		return plan, err
 	})

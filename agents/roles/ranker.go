@@ -26,7 +26,7 @@ func (r ranker) Handle(ctx context.Context, t *agents.Turn) (message.Body, error
 		return nil, err
 	}
 	labels := r.view.Task().Labels()
-	return settle(ctx, t, conversation, format("recommend", phase.RecommendSchema(labels)), func(text string) (phase.Recommend, error) {
+	return settle(ctx, t, conversation, r.book.shapes.recommend(labels), func(text string) (phase.Recommend, error) {
 		rec, _, err := phase.ParseRecommend(text, labels)
 		return rec, err
 	})

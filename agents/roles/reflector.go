@@ -29,7 +29,7 @@ func (r reflector) Handle(ctx context.Context, t *agents.Turn) (message.Body, er
 	if err != nil {
 		return nil, err
 	}
-	return settle(ctx, t, conversation, format("reflection", phase.ReflectionSchema(brief.Roles)), func(text string) (phase.Reflection, error) {
+	return settle(ctx, t, conversation, r.book.shapes.reflection(brief.Roles), func(text string) (phase.Reflection, error) {
 		reflection, _, err := phase.ParseReflection(text, brief.Roles)
 		return reflection, err
 	})

@@ -62,6 +62,7 @@ type Book struct {
 	cfg     Config
 	prompts []fs.FS
 	known   sync.Map // what was looked for, by the file's name: a prompt must not change under a run
+	shapes  shapes
 }
 
 // New makes a book of roles.
@@ -252,8 +253,4 @@ func readReply[B any](out model.Output, read func(string) (B, error)) (B, error)
 		return none, errors.New("the reply was cut off at the limit of tokens; be brief")
 	}
 	return read(out.Message.Content)
-}
-
-func format(name string, schema []byte) *model.Format {
-	return &model.Format{Name: name, Schema: schema}
 }

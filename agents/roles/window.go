@@ -82,7 +82,7 @@ func (b *Book) summarise(ctx context.Context, t *agents.Turn, view tasks.View, e
 			return "", err
 		}
 		conversation := []model.Message{system, question}
-		out, err := settle(ctx, t, conversation, format("summary", phase.SummarySchema()), func(text string) (phase.Summary, error) {
+		out, err := settle(ctx, t, conversation, b.shapes.summary(), func(text string) (phase.Summary, error) {
 			s, _, err := phase.ParseSummary(text)
 			return s, err
 		})
