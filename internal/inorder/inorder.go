@@ -3,7 +3,7 @@
 // made of them is the same, however many are at work.
 //
 //	elements   e1 e2 e3 e4 ...
-//	at work       [e2 e3 e4]      at most so many, each in a goroutine
+//	at work       [e2 e3 e4]      at most so many, by as many goroutines
 //	yielded    r1
 package inorder
 
@@ -23,19 +23,28 @@ func Map[In, Out any](ctx context.Context, atOnce int, elements iter.Seq2[In, er
 		value Out
 		err   error
 	}
+	type job struct {
+		element In
+		done    chan outcome
+	}
 	return func(yield func(Out, error) bool) {
+		atOnce := max(1, atOnce)
 		ctx, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		defer cancel()
 		var ahead []chan outcome // of what is at work, in order
+		// Who works goes on with what comes next, on a stack that has grown already.
+		queue := make(chan job, atOnce)
+		defer close(queue)
+		workers := 0
 		next := func() bool {
 			o := <-ahead[0]
 			ahead = ahead[1:]
 			return yield(o.value, o.err) && o.err == nil
 		}
 		for e, err := range elements {
-			if len(ahead) >= max(1, atOnce) && !next() {
+			if len(ahead) >= atOnce && !next() {
 				return
 			}
 			done := make(chan outcome, 1)
@@ -44,10 +53,17 @@ func Map[In, Out any](ctx context.Context, atOnce int, elements iter.Seq2[In, er
 				done <- outcome{err: err}
 				break
 			}
+			queue <- job{e, done}
+			if workers == atOnce {
+				continue
+			}
+			workers++
 			wg.Go(func() {
-				var o outcome
-				o.value, o.err = work(ctx, e)
-				done <- o
+				for j := range queue {
+					var o outcome
+					o.value, o.err = work(ctx, j.element)
+					j.done <- o
+				}
 			})
 		}
 		for len(ahead) > 0 && next() {
