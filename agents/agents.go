@@ -61,3 +61,8 @@ func From(at message.ID, before, after Agent) Agent {
 type Record interface {
 	Recall(id message.ID, digest string) (fact message.Envelope, ok bool, err error)
 }
+
+// Whole is an ability of a [Record]: it reports that every fact is in it, so
+// that a run waits for nothing. Questions are then put one after the other:
+// there is nothing to gain by asking at once.
+type Whole interface{ Whole() bool }

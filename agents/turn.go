@@ -167,7 +167,7 @@ type Send struct {
 	Refs []message.ID
 }
 
-// Ask sends all questions at once and returns the answers in the order of the
+// Ask sends all questions at once, unless the record is [Whole], and returns the answers in the order of the
 // questions. IDs are given out before anything starts. When one agent fails the
 // others finish, and the error names each that failed.
 func (t *Turn) Ask(ctx context.Context, sends ...Send) ([]message.Envelope, error) {
@@ -186,12 +186,14 @@ func (t *Turn) Ask(ctx context.Context, sends ...Send) ([]message.Envelope, erro
 	}
 	answers, errs := make([]message.Envelope, len(sends)), make([]error, len(sends))
 	var wg sync.WaitGroup
+	whole, _ := t.cfg.Record.(Whole)
 	last := len(questions) - 1
-	for i := range last {
-		wg.Go(func() { errs[i] = t.ask(ctx, &questions[i], &answers[i]) })
-	}
-	if last >= 0 { // whoever asks would only wait
-		errs[last] = t.ask(ctx, &questions[last], &answers[last])
+	for i := range questions {
+		if i == last || whole != nil && whole.Whole() { // whoever asks would only wait
+			errs[i] = t.ask(ctx, &questions[i], &answers[i])
+		} else {
+			wg.Go(func() { errs[i] = t.ask(ctx, &questions[i], &answers[i]) })
+		}
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {

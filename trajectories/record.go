@@ -24,6 +24,7 @@ type Record struct {
 	asked  func(id message.ID) bool           // whether the request there must be the recorded one
 	recall func(fact message.Envelope) bool   // whether a known fact is handed out
 	live   func(id message.ID) (unknown bool) // whether an unknown fact may be fetched
+	whole  bool                               // no fact is fetched
 
 	mu      sync.Mutex
 	changed map[message.ID]message.Envelope // what the run said otherwise than the record
@@ -32,7 +33,7 @@ type Record struct {
 // Replay knows every fact of t. A request that t has no answer to, or another
 // request's answer, is ErrDiverged.
 func Replay(t *Trajectory) *Record {
-	return &Record{known: t, strict: always, asked: always, recall: all, live: never}
+	return &Record{known: t, strict: always, asked: always, recall: all, live: never, whole: true}
 }
 
 // ReplayTools knows every reply of a model in t; tools are executed anew. With
@@ -68,6 +69,9 @@ func (r *Record) From(at message.ID) *Record {
 	r.asked = func(id message.ID) bool { return id.Compare(at) >= 0 }
 	return r
 }
+
+// Whole reports whether the record has all facts: nothing is waited for.
+func (r *Record) Whole() bool { return r.whole }
 
 func all(message.Envelope) bool { return true }
 func always(message.ID) bool    { return true }
