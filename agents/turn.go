@@ -27,6 +27,7 @@ type Config struct {
 	Record   Record         // nil: nothing is known yet
 	Model    model.Model    // nil: Generate is an error
 	Name     string         // the model's name as the user gave it; part of a request's digest
+	Digests  *model.Digests // of requests to the model of that name; nil: each turn works out its own
 	Sampling model.Sampling // for requests that set none of their own
 	Tools    tools.Set
 
@@ -43,8 +44,9 @@ type Turn struct {
 	Self message.Address
 
 	cfg  Config
-	n    int          // ordinals given out
-	read []message.ID // what the agent has read last: the refs of what it says next
+	n    int                 // ordinals given out
+	read []message.ID        // what the agent has read last: the refs of what it says next
+	said *model.Conversation // nil: nothing was said to a model
 }
 
 // NewTurn starts the turn of the agent at self that answers in.
@@ -67,9 +69,25 @@ func (t *Turn) Prompt(ctx context.Context, role model.Role, content string, refs
 	if len(refs) == 0 {
 		refs = t.read
 	}
-	id, err := t.Note(ctx, m, refs...)
-	m.Ref = id
-	return m, err
+	e, err := t.envelope(m, refs)
+	if err != nil {
+		return m, err
+	}
+	m.Ref = e.ID
+	t.conversation().Knows(m, e.Body)
+	return m, t.append(ctx, e)
+}
+
+// conversation is what is said to the model in this turn.
+func (t *Turn) conversation() *model.Conversation {
+	if t.said == nil {
+		digests := t.cfg.Digests
+		if digests == nil {
+			digests = model.NewDigests(t.cfg.Name)
+		}
+		t.said = digests.Conversation()
+	}
+	return t.said
 }
 
 // Note puts a body into the log as a message that nobody receives.
@@ -98,7 +116,7 @@ func (t *Turn) Generate(ctx context.Context, req model.Request) (model.Output, e
 	}
 	id := t.next()
 	req.Path = id
-	e, err := t.step(ctx, id, model.Digest(t.cfg.Name, req), func(e *message.Envelope) (message.Body, error) {
+	e, err := t.step(ctx, id, t.conversation().Digest(req), func(e *message.Envelope) (message.Body, error) {
 		reply, err := t.cfg.Model.Generate(ctx, req)
 		if err != nil {
 			return nil, err

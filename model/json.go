@@ -116,8 +116,15 @@ func (q Request) WriteJSON(w *rawjson.Writer) {
 	w.Text("{")
 	w.Key("messages")
 	rawjson.WriteList(w, q.Messages, func(w *rawjson.Writer, m Message) { m.WriteJSON(w) })
+	q.writeShape(w)
+	q.writeRest(w)
+	w.Text("}")
+}
+
+// writeShape writes what an agent asks for each time: its tools and the format.
+func (q Request) writeShape(w *rawjson.Writer) {
 	if len(q.Tools) > 0 {
-		w.Key("tools")
+		w.Text(`,"tools":`)
 		rawjson.WriteList(w, q.Tools, func(w *rawjson.Writer, s ToolSpec) { s.WriteJSON(w) })
 	}
 	if q.Format != nil {
@@ -127,10 +134,15 @@ func (q Request) WriteJSON(w *rawjson.Writer) {
 		w.Value(q.Format.Schema)
 		w.Text("}")
 	}
-	w.Field("stop", q.Stop)
+}
+
+func (q Request) writeRest(w *rawjson.Writer) {
+	if q.Stop != "" {
+		w.Text(`,"stop":`)
+		w.String(q.Stop)
+	}
 	if q.Sampling != (Sampling{}) {
-		w.Key("sampling")
+		w.Text(`,"sampling":`)
 		q.Sampling.WriteJSON(w)
 	}
-	w.Text("}")
 }

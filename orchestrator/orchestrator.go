@@ -74,6 +74,7 @@ type Config struct {
 type Orchestrator struct {
 	cfg       Config
 	conductor *conductor
+	digests   map[message.Address]*model.Digests // of each seat's requests
 }
 
 // New checks the configuration.
@@ -106,7 +107,19 @@ func New(cfg Config) (*Orchestrator, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Orchestrator{cfg, newConductor(cfg.Team)}, nil
+	o := &Orchestrator{cfg, newConductor(cfg.Team), map[message.Address]*model.Digests{}}
+	for _, s := range cfg.Team.Seats {
+		o.digests[s.Name] = model.NewDigests(o.model(s).Name)
+	}
+	return o, nil
+}
+
+// model is the one that a seat speaks with.
+func (o *Orchestrator) model(s agents.Seat) Model {
+	if s.Model != "" {
+		return o.cfg.Models[s.Model]
+	}
+	return o.cfg.Model
 }
 
 // Team returns the workflow.
@@ -189,11 +202,8 @@ func (o *Orchestrator) seat(ctx context.Context, run string, task tasks.Task, lo
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
 		cfg := base
-		m := o.cfg.Model
-		if s.Model != "" {
-			m = o.cfg.Models[s.Model]
-		}
-		cfg.Model, cfg.Name = m.Model, m.Name
+		m := o.model(s)
+		cfg.Model, cfg.Name, cfg.Digests = m.Model, m.Name, o.digests[s.Name]
 		cfg.Tools = make(tools.Set, 0, len(s.Tools))
 		for _, name := range s.Tools {
 			tool, _ := all.Find(name) // New has checked that it is there
