@@ -46,7 +46,7 @@ var rooms = map[string]room{
 	"internal/selfsum":    {},
 	"internal/inorder":    {},
 
-	"tasks":                  {may: []string{"message.", "message/phase", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
+	"tasks":                  {may: []string{"message.", "message/phase", "message/rawjson", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 	"tasks/taskstest":        {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 	"tasks/gold":             {may: []string{"tasks.", "graph."}, never: append([]string{"model", "tools"}, everyone...)},
 	"tasks/datasets":         {may: []string{"tasks.", "tasks/datasets/formats", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
