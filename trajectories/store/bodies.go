@@ -176,12 +176,18 @@ func (l *library) body(ctx context.Context, number int64) (json.RawMessage, erro
 
 // open reads the messages of a log, of which there should be n.
 func (l *library) open(ctx context.Context, row logRow, n int) ([]stored, error) {
-	log := make([]stored, 0, min(max(n, 0), maxFacts))
+	return openLog(ctx, l, row, n, func(m stored) stored { return m })
+}
+
+// openLog reads the messages of a log, of which there should be n, and keeps a
+// part of each.
+func openLog[T any](ctx context.Context, l *library, row logRow, n int, part func(stored) T) ([]T, error) {
+	log := make([]T, 0, min(max(n, 0), maxFacts))
 	err := l.each(ctx, row, func(m stored, err error) error {
 		if err != nil {
 			return fmt.Errorf("message %s: %w", m.ID, err)
 		}
-		log = append(log, m)
+		log = append(log, part(m))
 		return nil
 	})
 	return log, err

@@ -64,6 +64,15 @@ func (r logRow) digest(id string) string {
 	return short(digest("log/1", text(r.run), id, text(r.size), rawjson.Text(r.packed)))
 }
 
+// check reports whether the log is the one that the row of its run was written
+// with.
+func (r logRow) check(run runRow) error {
+	if r.digest(run.id) != run.log {
+		return fmt.Errorf("%w: its log is not as it was written", ErrDamaged)
+	}
+	return nil
+}
+
 // bodyRow is a row of the table body.
 type bodyRow struct {
 	number, size int64

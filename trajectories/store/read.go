@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/mars-rec/mars/message"
+	"github.com/mars-rec/mars/message/rawjson"
 	"github.com/mars-rec/mars/trajectories"
 )
 
@@ -207,8 +208,8 @@ func (s *Store) log(ctx context.Context, db querier, row runRow) ([]stored, erro
 	if err != nil {
 		return nil, err
 	}
-	if l.digest(row.id) != row.log {
-		return nil, fmt.Errorf("%w: its log is not as it was written", ErrDamaged)
+	if err := l.check(row); err != nil {
+		return nil, err
 	}
 	return s.library.open(ctx, l, row.messages)
 }
@@ -227,12 +228,18 @@ func (s *Store) find(ctx context.Context, id string) (runRow, error) {
 // run is what a row says of its run.
 func (s *Store) run(row runRow) (trajectories.Run, error) {
 	run := trajectories.Run{ID: row.id, Status: row.status, Attempts: row.attempts, Cause: row.cause, Seal: row.seal, Manifest: s.manifest}
-	err := errors.Join(json.Unmarshal([]byte(row.task), &run.Task), json.Unmarshal([]byte(row.ranking), &run.Ranking))
+	err := errors.Join(message.Unmarshal(rawjson.Bytes(row.task), &run.Task), message.Unmarshal(rawjson.Bytes(row.ranking), (*ranking)(&run.Ranking)))
 	if err != nil {
 		return run, fmt.Errorf("run %s: %w: %w", row.id, ErrDamaged, err)
 	}
 	return run, nil
 }
+
+// ranking is the items of a run's answer, best first.
+type ranking []string
+
+// ReadJSON implements [message.ReadsJSON].
+func (items *ranking) ReadJSON(r *rawjson.Reader) { *items = rawjson.ReadStrings[string](r) }
 
 // summaries makes what lists show of rows that follow one another.
 func (s *Store) summaries(ctx context.Context, rows []runRow) ([]Summary, error) {
@@ -303,12 +310,33 @@ func readRuns(ctx context.Context, db querier, where string, args ...any) ([]run
 	return out, rows.Err()
 }
 
+var errNoLog = fmt.Errorf("%w: its log is missing", ErrDamaged)
+
 // readLog reads the log of a run that has ended.
 func readLog(ctx context.Context, db querier, run int64) (logRow, error) {
 	l := logRow{run: run}
 	err := db.QueryRowContext(ctx, `SELECT size, packed FROM log WHERE run = ?`, run).Scan(&l.size, &l.packed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return l, fmt.Errorf("%w: its log is missing", ErrDamaged)
+		return l, errNoLog
 	}
 	return l, err
+}
+
+// readLogs reads the logs of runs that have ended, of those whose numbers lie
+// between two.
+func readLogs(ctx context.Context, db querier, first, last int64) (map[int64]logRow, error) {
+	rows, err := db.QueryContext(ctx, `SELECT run, size, packed FROM log WHERE run BETWEEN ? AND ?`, first, last)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	logs := map[int64]logRow{}
+	for rows.Next() {
+		var l logRow
+		if err := rows.Scan(&l.run, &l.size, &l.packed); err != nil {
+			return nil, err
+		}
+		logs[l.run] = l
+	}
+	return logs, rows.Err()
 }
