@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -45,9 +47,54 @@ func subjects() []subject {
 			[]string{"verify", "tasks.jsonl"}, [][]string{synth}},
 		{"a data set", []string{"data", "tasks.jsonl", "tasks.jsonl.recipe.json"}, []string{"data/graph.bin", "data/catalog.db", "data/manifest.json"},
 			[]string{"verify", "data"}, [][]string{synth}},
-		{"stored evidence", []string{"evidence.db"}, []string{"evidence.db"}, []string{"verify", "evidence.db"}, nil},
+		{"stored evidence", []string{"evidence.db"}, []string{"evidence.db"}, []string{"verify", "evidence.db"}, [][]string{{lookUp, "evidence.db"}}},
 		{"an export", []string{"rows"}, []string{"rows/train.jsonl", "rows/manifest.json", "rows/sft.yaml"}, []string{"verify", "rows"}, nil},
 	}
+}
+
+// lookUp stands for the reader of stored evidence, in the place of a command.
+const lookUp = "look up"
+
+// evidence is all that stored evidence can answer with: its header, and what is
+// found under each key that it had.
+func evidence(t *testing.T, path string) (code int, told string) {
+	t.Helper()
+	had, err := sql.Open("sqlite", "file:evidence.db?mode=ro&immutable=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer had.Close()
+	now, err := sql.Open("sqlite", "file:"+path+"?mode=ro&immutable=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer now.Close()
+	var b strings.Builder
+	var header, dictionary []byte
+	if err := now.QueryRow(`SELECT header, dictionary FROM about`).Scan(&header, &dictionary); err != nil {
+		return exitFailure, ""
+	}
+	fmt.Fprintf(&b, "%s %x\n", header, dictionary)
+	rows, err := had.Query(`SELECT key FROM keys ORDER BY key`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key, body []byte
+		if err := rows.Scan(&key); err != nil {
+			t.Fatal(err)
+		}
+		err := now.QueryRow(`SELECT body FROM keys JOIN bodies ON bodies.id = keys.body_id WHERE key = ?`, key).Scan(&body)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return exitFailure, ""
+		}
+		fmt.Fprintf(&b, "%x %x\n", key, body)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return exitOK, b.String()
 }
 
 // workshop makes one of each file, and a store whose process was killed.
@@ -173,6 +220,9 @@ func damage(t *testing.T, draw *rand.Rand, path string) string {
 // said is what a command came to, with what it left, if it did its work.
 func said(t *testing.T, dir string, url string, args []string) (code int, told string) {
 	t.Helper()
+	if args[0] == lookUp {
+		return evidence(t, filepath.Join(dir, args[1]))
+	}
 	args = slices.Clone(args)
 	for i, a := range args {
 		if a == "URL" {
@@ -271,6 +321,8 @@ func TestChaosOfFiles(t *testing.T) {
 			switch {
 			case code != exitOK:
 				found[file]++
+			case len(s.reads) == 0:
+				t.Errorf("damage %d of seed %d: %s of %s: %s; verify finds nothing", n, seed, file, s.name, what)
 			case changed != "":
 				t.Errorf("damage %d of seed %d: %s of %s: %s; verify finds nothing, and %s", n, seed, file, s.name, what, changed)
 			default:

@@ -22,7 +22,7 @@ import (
 
 func topCommand(a *app) *cobra.Command {
 	var metrics string
-	var once bool
+	var once, follow bool
 	var interval time.Duration
 	var window int
 	c := &cobra.Command{
@@ -40,8 +40,9 @@ the store. With --metrics, the address that mars synth --metrics serves, it tell
 what only the process knows too: calls in flight, limits, breakers, attempts. With
 that address in the place of the store, it needs no store.
 
-Where there is no terminal, print a line each interval. With --once print all of
-it, once; with --json as JSON, once if no --interval is given.`),
+Where there is no terminal, print a line each interval, and end also when runs are
+left that no process works on; with --follow wait for one that goes on. With --once
+print all of it, once; with --json as JSON, once if no --interval is given.`),
 		Example: `  mars top run.db
   mars top run.db --once
   mars top run.db --metrics http://127.0.0.1:9464
@@ -52,7 +53,10 @@ it, once; with --json as JSON, once if no --interval is given.`),
 			if interval < 100*time.Millisecond || window < 1 {
 				return usagef("--interval is %s, --window %d: want 100ms and 1 or more", interval, window)
 			}
-			t := &top{app: a, window: window}
+			if once && follow {
+				return usagef("--once and --follow: give one of them")
+			}
+			t := &top{app: a, window: window, follow: follow}
 			path := args[0]
 			if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
 				if metrics != "" {
@@ -69,6 +73,7 @@ it, once; with --json as JSON, once if no --interval is given.`),
 	}
 	c.Flags().StringVar(&metrics, "metrics", "", "address that mars synth --metrics serves, such as http://127.0.0.1:9464")
 	c.Flags().BoolVar(&once, "once", false, "show it once, and end")
+	c.Flags().BoolVar(&follow, "follow", false, "where there is no terminal, go on also while no process works on what is left")
 	c.Flags().DurationVar(&interval, "interval", time.Second, "time between two looks")
 	c.Flags().IntVar(&window, "window", 500, "runs that rows and times are made of: those that ended last")
 	return c
@@ -78,6 +83,7 @@ it, once; with --json as JSON, once if no --interval is given.`),
 type top struct {
 	app    *app
 	window int
+	follow bool // wait for whoever goes on with what is left
 
 	path     string
 	st       *store.Store // nil: metrics alone
@@ -238,8 +244,17 @@ func (t *top) watch(ctx context.Context, interval time.Duration, once bool) erro
 	}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
+	idle := 0 // looks one after the other at which nobody worked on what is left
 	for {
+		if idle++; !s.Idle {
+			idle = 0
+		}
+		if idle > 1 && p.w == nil && !t.follow { // one that has just begun may not have had the store yet
+			t.app.notef("no process works on the runs that are left: mars synth with --out %s goes on with them; --follow waits for it", t.path)
+			break
+		}
 		switch {
+		case idle > 1 && p.w == nil: // it is said
 		case t.app.json:
 			err = t.app.printJSON(s)
 		case p.w != nil:
