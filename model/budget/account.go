@@ -2,6 +2,7 @@ package budget
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/mars-rec/mars/message"
@@ -36,6 +37,27 @@ func (c Charge) plus(d Charge) Charge {
 	return c
 }
 
+// minus takes out what was counted before. Of a sum of money that did not fit
+// nothing is taken: what is left of it is not known.
+func (c Charge) minus(d Charge) Charge {
+	c.Calls -= d.Calls
+	c.Usage.InputTokens -= d.Usage.InputTokens
+	c.Usage.OutputTokens -= d.Usage.OutputTokens
+	c.Usage.CachedTokens -= d.Usage.CachedTokens
+	c.Unknown -= d.Unknown
+	c.UnknownTokens -= d.UnknownTokens
+	if c.Cost < math.MaxInt64 {
+		c.Cost -= d.Cost
+	}
+	return c
+}
+
+// has reports whether d can be part of the sum c.
+func (c Charge) has(d Charge) bool {
+	c = c.minus(d)
+	return min(c.Calls, c.Usage.InputTokens, c.Usage.OutputTokens, c.Usage.CachedTokens, c.Unknown) >= 0 && c.UnknownTokens >= 0 && c.Cost >= 0
+}
+
 // line is who asked whom.
 type line struct{ caller, model string }
 
@@ -46,14 +68,33 @@ type account map[line]Charge
 var everybody = line{}
 
 func (a account) add(l line, c Charge) {
-	l.caller = cmp.Or(l.caller, "-")
-	for _, key := range []line{l, everybody} {
+	for _, key := range l.keys() {
 		if before, ok := a[key]; ok {
 			a[key] = before.plus(c)
 		} else {
 			a[key] = c
 		}
 	}
+}
+
+// keys are those that what a line has is kept under.
+func (l line) keys() [2]line {
+	l.caller = cmp.Or(l.caller, "-")
+	return [2]line{l, everybody}
+}
+
+// amend puts a charge in the place of one that was counted for the same call. It
+// reports whether that one is there.
+func (a account) amend(l line, counted, c Charge) bool {
+	for _, key := range l.keys() {
+		if !a[key].has(counted) {
+			return false
+		}
+	}
+	for _, key := range l.keys() {
+		a[key] = a[key].minus(counted).plus(c)
+	}
+	return true
 }
 
 func (a account) sum() Charge { return a[everybody] }

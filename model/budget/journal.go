@@ -25,7 +25,8 @@ import (
 //	{"call":1,"role":"ranker","model":"openai:m","tokens":9000,"most":0.04, ...}
 //	{"done":1,"role":"ranker","model":"openai:m","charge":{...}, ...}
 //
-// Each line ends with "check", the hash of it and of all lines before, so that a
+// A call of which somebody told late what it came to has a line more, with what it
+// was counted with until then. Each line ends with "check", the hash of it and of all lines before, so that a
 // change anywhere is an error. A journal that was closed has sums alone and says
 // so, with their number, in its header: then a missing line is an error too. One
 // that was not closed may lack its last lines, and nobody can tell from it alone.
@@ -68,6 +69,7 @@ type entry struct {
 	Most     Amount  `json:"most,omitempty"`
 	Priced   bool    `json:"priced,omitempty"`
 	Charge   *Charge `json:"charge,omitempty"`
+	Counted  *Charge `json:"counted,omitempty"` // which the charge takes the place of
 	Check    string  `json:"check,omitempty"`
 }
 
@@ -156,7 +158,8 @@ func (j *Journal) read(b []byte) error {
 			j.open.add(line{e.Sum.Caller, e.Sum.Model}, e.Sum.Charge)
 		case e.Call > 0 && !unknown:
 			calls[e.Call] = e
-		case e.Done > 0 && e.Charge != nil && (!ok || (called.Role == e.Role && called.Model == e.Model)):
+		case e.Done > 0 && e.Charge != nil && e.Counted != nil && !ok && j.open.amend(line{e.Role, e.Model}, *e.Counted, *e.Charge):
+		case e.Done > 0 && e.Charge != nil && e.Counted == nil && (!ok || (called.Role == e.Role && called.Model == e.Model)):
 			delete(calls, e.Done)
 			j.open.add(line{e.Role, e.Model}, *e.Charge)
 		default:
@@ -214,6 +217,10 @@ func (j *Journal) settle(call int64, model, caller string, c Charge) {
 	_ = j.append(entry{Done: call, Role: caller, Model: model, Charge: &c}) // kept in j.err
 }
 
+func (j *Journal) amend(call int64, model, caller string, counted, c Charge) {
+	_ = j.append(entry{Done: call, Role: caller, Model: model, Charge: &c, Counted: &counted})
+}
+
 func (j *Journal) append(e entry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -232,9 +239,12 @@ func (j *Journal) append(e entry) error {
 		j.err = fmt.Errorf("spend journal: %w", err)
 		return j.err
 	}
-	if e.Call > 0 {
+	switch {
+	case e.Call > 0:
 		j.flying[e.Call] = e
-	} else {
+	case e.Counted != nil:
+		j.open.amend(line{e.Role, e.Model}, *e.Counted, *e.Charge)
+	default:
 		delete(j.flying, e.Done)
 		j.open.add(line{e.Role, e.Model}, *e.Charge)
 	}
@@ -263,8 +273,12 @@ func (e entry) write(w *rawjson.Writer) {
 		w.Key("priced")
 		w.Bool(true)
 	}
-	if c := e.Charge; c != nil {
-		w.Text(`,"charge":{"calls":`)
+	charge := func(name string, c *Charge) {
+		if c == nil {
+			return
+		}
+		w.Key(name)
+		w.Text(`{"calls":`)
 		w.Int(int64(c.Calls))
 		w.Text(`,"usage":{"input_tokens":`)
 		w.Int(int64(c.Usage.InputTokens))
@@ -280,6 +294,8 @@ func (e entry) write(w *rawjson.Writer) {
 		w.Bool(c.Priced)
 		w.Text("}")
 	}
+	charge("charge", e.Charge)
+	charge("counted", e.Counted)
 	w.Text("}")
 }
 

@@ -50,6 +50,7 @@ type Reservation struct {
 	price   Price
 	known   bool
 	settled bool
+	unknown *Charge // what it counts with, as long as nobody has told what it came to
 }
 
 // Reserve waits until the call fits in what is left, and keeps the most that it
@@ -128,16 +129,21 @@ func (b *Budget) reserve(ctx context.Context, c Call, price Price, known bool) (
 	return &Reservation{b: b, call: c, number: b.numbered, most: most, price: price, known: known}, nil
 }
 
-// Settle puts what the call came to in the place of what was reserved for it. Only
-// the first time counts.
-func (r *Reservation) Settle(o Outcome) {
-	c := Charge{Calls: 1, Unknown: 1, UnknownTokens: r.most.tokens, Cost: r.most.cost, Priced: r.known}
+// charge is what the call counts with that came to that, and whether that is known.
+func (r *Reservation) charge(o Outcome) (c Charge, known bool) {
 	switch {
 	case o.Free:
-		c = Charge{Priced: r.known}
+		return Charge{Priced: r.known}, true
 	case o.counted():
-		c = Charge{Calls: 1, Usage: *o.Usage, Cost: r.price.Cost(*o.Usage), Priced: r.known}
+		return Charge{Calls: 1, Usage: *o.Usage, Cost: r.price.Cost(*o.Usage), Priced: r.known}, true
 	}
+	return Charge{Calls: 1, Unknown: 1, UnknownTokens: r.most.tokens, Cost: r.most.cost, Priced: r.known}, false
+}
+
+// Settle puts what the call came to in the place of what was reserved for it. Only
+// the first time counts; see Amend.
+func (r *Reservation) Settle(o Outcome) {
+	c, known := r.charge(o)
 	b := r.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -145,12 +151,38 @@ func (r *Reservation) Settle(o Outcome) {
 		return
 	}
 	r.settled = true
+	if !known {
+		r.unknown = &c
+	}
 	b.held.tokens -= r.most.tokens
 	b.held.cost -= r.most.cost
 	b.account.add(line{r.call.Caller, r.call.Model}, c)
 	if b.cfg.Journal != nil {
 		b.cfg.Journal.settle(r.number, r.call.Model, r.call.Caller, c) // a failure is told by the next reserve, and by Close
 	}
+	b.wake()
+}
+
+// Amend puts what the call came to in the place of all that was reserved for it,
+// where it was settled before anybody knew, and is told now after all. Only the
+// first time counts. Of a call that is not settled, or not so, nothing changes.
+func (r *Reservation) Amend(o Outcome) {
+	c, known := r.charge(o)
+	b := r.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r.unknown == nil || !known || !b.account.amend(line{r.call.Caller, r.call.Model}, *r.unknown, c) {
+		return
+	}
+	if b.cfg.Journal != nil {
+		b.cfg.Journal.amend(r.number, r.call.Model, r.call.Caller, *r.unknown, c)
+	}
+	r.unknown = nil
+	b.wake()
+}
+
+// wake lets those who wait look again.
+func (b *Budget) wake() {
 	if b.changed != nil {
 		close(b.changed)
 		b.changed = nil

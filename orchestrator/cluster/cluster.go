@@ -51,6 +51,7 @@
 // to is settled once, under the same id. Calls that were reserved and are not
 // settled when their worker has lost the run, or is silent for a lease, count in
 // full, as do those in flight when the coordinator dies: its journal knows of them.
+// A worker that comes back tells what its calls came to, and that then counts, once.
 // So nothing that may have been paid is missing from the account, and the caps hold
 // whatever dies. Where the coordinator cannot be asked no call is made.
 //

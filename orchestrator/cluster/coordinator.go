@@ -173,7 +173,9 @@ type coordinator struct {
 	jobs      map[string]*job // by run: those that are offered or at work
 	done      map[string]bool // runs that need nobody any more
 	limiters  map[string]*model.Limiter
-	obtaining sync.WaitGroup // calls that wait for the budget or the rate
+	missed    map[landed]*budget.Reservation // calls whose workers were lost
+	missing   []landed                       // in the order in which they were
+	obtaining sync.WaitGroup                 // calls that wait for the budget or the rate
 }
 
 // listen answers the calls of workers and keeps the queue filled. Stop ends both
@@ -228,6 +230,7 @@ func (c *coordinator) answer(ctx context.Context, in call) answer {
 	if in.Made != c.made {
 		return answer{State: stateOther}
 	}
+	c.amend(in)
 	c.mu.Lock()
 	j, done := c.jobs[in.Run], c.done[in.Run]
 	c.mu.Unlock()

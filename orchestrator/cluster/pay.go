@@ -152,6 +152,9 @@ func (r *remote) told(dues []due) {
 
 // tell says what is owed, once.
 func (r *remote) tell(ctx context.Context) {
+	if len(r.owed()) == 0 {
+		return
+	}
 	within, cancel := context.WithTimeout(ctx, r.w.patience())
 	defer cancel()
 	dues := r.owed()

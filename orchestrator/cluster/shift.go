@@ -130,7 +130,7 @@ func (s *shift) settle(ctx, running context.Context, m jetstream.Msg, r *remote,
 	case e.Outcome != orchestrator.Interrupted:
 		_ = m.Ack()
 	case errors.Is(context.Cause(running), errTaken):
-		// The offer is another worker's now: it is not ours to acknowledge.
+		r.tell(ctx) // the offer is another worker's now, and not ours to acknowledge
 	case errors.Is(e.Err, model.ErrBudget):
 		r.release(ctx) // it is not failed: whoever has a larger budget offers it anew
 		_ = m.Term()

@@ -54,7 +54,7 @@ func (a *wish) check() error {
 // reserved is a wish that is granted, or waits until it is, or is over.
 //
 //	waiting ──obtain──> granted ──settle──> over: what it came to is paid
-//	   │                   └──────land────> over: all that was reserved is
+//	   │                   └──────land────> over: all that was reserved is ──amend──> what it came to
 //	   └──────land─────────────────────────> over: nothing is
 //
 // What is over is remembered while its worker has the run, so that a call that is
@@ -194,14 +194,56 @@ func (j *job) settle(dues []due) {
 }
 
 // land ends the calls of a worker that has the run no longer, or is silent. What
-// may have been made counts with all that was reserved for it.
+// may have been made counts with all that was reserved for it, until the worker
+// tells after all.
 func (j *job) land() {
-	for _, r := range j.calls {
-		if !r.over {
-			r.settle(budget.Outcome{})
+	for id, r := range j.calls {
+		if r.over {
+			continue
+		}
+		r.settle(budget.Outcome{})
+		if r.granted && r.amount != nil {
+			j.c.miss(landed{j.run, j.hold, id}, r.amount)
 		}
 	}
 	j.open = 0
+}
+
+// landed names a call whose worker was lost before it had told what it came to.
+type landed struct{ run, hold, id string }
+
+// maxLanded is of how many such calls a late word is believed: the newest ones.
+const maxLanded = 4096
+
+// miss keeps what was reserved for a call, in case its worker comes back.
+func (c *coordinator) miss(call landed, amount *budget.Reservation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.missed == nil {
+		c.missed = map[landed]*budget.Reservation{}
+	}
+	c.missed[call] = amount
+	if c.missing = append(c.missing, call); len(c.missing) > maxLanded {
+		delete(c.missed, c.missing[0])
+		c.missing = c.missing[1:]
+	}
+}
+
+// amend takes note of what calls came to that have counted in full since their
+// worker was lost. Only the worker that made a call knows its name, and no name is
+// given twice, so what it says of it is as true as it would have been in time. It
+// counts once; whether the run is its own, or has ended, does not matter.
+func (c *coordinator) amend(in call) {
+	for _, d := range in.Paid {
+		call := landed{in.Run, in.Hold, d.ID}
+		c.mu.Lock()
+		amount := c.missed[call]
+		delete(c.missed, call)
+		c.mu.Unlock()
+		if amount != nil {
+			amount.Amend(d.Outcome)
+		}
+	}
 }
 
 // expire lands the calls of a worker that has not been heard of for a lease, since
