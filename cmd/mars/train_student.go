@@ -22,9 +22,11 @@ func trainServeCommand(a *app) *cobra.Command {
 		Use:   "serve STUDENT",
 		Short: "Serve a student over OpenAI's API, on any machine",
 		Long: strings.TrimSpace(`
-Serve a checkpoint by transformers, one request at a time, with its own chat
-template; tool calls are read as vLLM's hermes parser reads them. It is for
-trying students where there is no vLLM.`),
+Serve a checkpoint by transformers, with its own chat template; tool calls are
+read as vLLM's hermes parser reads them. Requests that come together are answered
+together, and all wait for the longest of them. It is for trying students where
+there is no vLLM; to measure one on many tasks, mars train evaluate takes half as
+long.`),
 		Example: `  mars train serve student --listen 127.0.0.1:8000
   mars synth --data data/ml --tasks tasks.jsonl --student --model openai:star --base-url http://127.0.0.1:8000/v1 --out student.db`,
 		Args: exactly("STUDENT"),
@@ -56,7 +58,7 @@ func trainEvaluateCommand(a *app) *cobra.Command {
 	var place placeFlags
 	var world worldFlags
 	var out string
-	var batch, limit int
+	var batch, limit, maxTokens int
 	var distinct bool
 	c := &cobra.Command{
 		Use:   "evaluate STUDENT --data DIR --tasks TASKS --gold GOLD --out RANKINGS",
@@ -73,12 +75,15 @@ student and use mars synth --student.`),
 			if err := need(c, "data", "tasks", "gold", "out"); err != nil {
 				return err
 			}
+			if batch < 1 || limit < 0 || maxTokens < 1 {
+				return usagef("--batch and --max-tokens are 1 or more, and --limit is not negative")
+			}
 			url, end, err := a.serveWorld(c.Context(), world)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, end()) }()
-			all := []string{"evaluate", args[0], "--env", url, "--out", out, "--batch", strconv.Itoa(batch)}
+			all := []string{"evaluate", args[0], "--env", url, "--out", out, "--batch", strconv.Itoa(batch), "--max-tokens", strconv.Itoa(maxTokens)}
 			if limit > 0 {
 				all = append(all, "--limit", strconv.Itoa(limit))
 			}
@@ -98,6 +103,7 @@ student and use mars synth --student.`),
 	world.add(c)
 	c.Flags().StringVar(&out, "out", "", "file of rankings to write")
 	c.Flags().IntVar(&batch, "batch", 64, "tasks at once")
+	c.Flags().IntVar(&maxTokens, "max-tokens", 1024, "tokens of one conversation after its prompt, what tools answer included")
 	c.Flags().IntVar(&limit, "limit", 0, "at most so many tasks; 0 is all")
 	c.Flags().BoolVar(&distinct, "distinct", false, "never a label twice in a ranking; for students made from nothing")
 	return c

@@ -99,11 +99,15 @@ type Stint struct {
 
 // Serve says how the student is asked about the test tasks.
 type Serve struct {
+	// Batch, if not 0, lets the trainer answer so many tasks at once, greedily and
+	// without a server: rankings alone, as far as they can be read. Otherwise each
+	// answer is a recorded run, and one that is malformed is none.
+	Batch int `yaml:"batch"`
 	// Model is a student that is served already, openai:NAME@URL, or builtin;
 	// "": the one that was trained, on a server that the pipeline starts.
 	Model       string  `yaml:"model"`
 	KeyFile     string  `yaml:"api_key_file"`
-	MaxTokens   int     `yaml:"max_tokens"`
+	MaxTokens   int     `yaml:"max_tokens"` // of a reply; with Batch, of a conversation
 	Temperature float64 `yaml:"temperature"`
 	Distinct    bool    `yaml:"distinct"` // never a label twice in a ranking
 	Concurrency int     `yaml:"concurrency"`
@@ -173,7 +177,7 @@ func parse(text []byte, name string) (Settings, error) {
 		Name: name, Out: name, Format: "auto", Seed: 42, Filters: "gold-first",
 		Tasks:   Tasks{Scenario: "all", Negatives: "uniform", PerUser: 3, TrainFrom: "q60", TestFrom: "q80", Apart: true},
 		Teacher: Teacher{Model: "builtin", Samples: 1, Concurrency: 4},
-		Serve:   Switch[Serve]{Told: Serve{Concurrency: 4, MaxTokens: 4096}},
+		Serve:   Switch[Serve]{Told: Serve{Concurrency: 4}},
 		Audit:   Switch[Audit]{Told: Audit{Derive: 100}},
 		Eval:    Eval{Measure: "mean_hr"},
 	}
@@ -221,6 +225,11 @@ func (s *Settings) fill() {
 	if s.Tasks.TestLimit == 0 {
 		s.Tasks.TestLimit = s.Tasks.Limit
 	}
+	if f := &s.Serve.Told; f.MaxTokens == 0 && f.Batch > 0 {
+		f.MaxTokens = 1024
+	} else if f.MaxTokens == 0 {
+		f.MaxTokens = 4096
+	}
 	small := t.FromScratch != ""
 	set := func(to *string, small, large string, isSmall bool) {
 		if *to == "" && isSmall {
@@ -254,6 +263,10 @@ func (s Settings) check() error {
 		return fmt.Errorf("train: detail is %q: want full, brief or raw", t.Detail)
 	case s.Teacher.Samples < 1 || s.Teacher.Concurrency < 1 || s.Serve.Told.Concurrency < 1:
 		return errors.New("samples and concurrency are 1 or more")
+	case s.Serve.Told.Batch < 0 || s.Serve.Told.MaxTokens < 0:
+		return errors.New("serve: batch and max_tokens are not negative")
+	case s.Serve.Told.Batch > 0 && (s.Serve.Told.Model != "" || s.Serve.Told.Temperature != 0):
+		return errors.New("serve: batch is of the student that is trained here, and greedy: leave out batch, or model and temperature")
 	case s.Tasks.PerUser < 1 || s.Tasks.TestUser < 1 || s.Tasks.Limit < 0 || s.Tasks.TestLimit < 0 || s.Audit.Told.Derive < 0:
 		return errors.New("per_user is 1 or more, and limit and derive are not negative")
 	case s.SFT.Minutes < 0 || s.GRPO.Told.Minutes < 0 || s.SFT.LoRA < 0 || s.GRPO.Told.LoRA < 0:

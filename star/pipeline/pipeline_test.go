@@ -250,6 +250,9 @@ func TestSettings(t *testing.T) {
 		{"source: a\nseed: many", "line 2: cannot unmarshal"},
 		{"source: a\ntrain: {from_scratch: 2m, model: x}", "two students"},
 		{"source: a\nteacher: {samples: 0}", "samples and concurrency are 1 or more"},
+		{"source: a\nserve: {batch: 8, model: builtin}", "batch is of the student that is trained here"},
+		{"source: a\nserve: {batch: 8, temperature: 1}", "batch is of the student that is trained here"},
+		{"source: a\nserve: {batch: -1}", "not negative"},
 		{"source: a\n---\nsource: b", "more than one document"},
 		{"source: [", "line 1"},
 	} {
@@ -311,6 +314,11 @@ func TestStages(t *testing.T) {
 		{"then no student", "source: a\ntrain: false", "", "serve", "off: train is false, and serve.model names no student"},
 		{"unless one is served", "source: a\ntrain: false\nserve: {model: builtin}", "", "eval", "eval student=$out/serve/student.db teacher="},
 		{"no Python", "source: a", "there is no Python", "grpo", "off: there is no Python"},
+		{"in batches", "source: a\nserve: {batch: 96, distinct: true}\ntrain: {python: py}", "", "serve",
+			"train evaluate $out/grpo/student --data $out/import/data --tasks $out/tasks/test.jsonl --gold $out/tasks/test-gold.jsonl --detail brief" +
+				" --max-tokens 1024 --out $out/serve/student.jsonl --team $out/lean.yaml --distinct --batch 96 --python py\n"},
+		{"in batches, then rankings are measured", "source: a\nserve: {batch: 96}", "", "eval", "eval student=$out/serve/student.jsonl teacher="},
+		{"no student for batches", "source: a\ntrain: false\nserve: {batch: 96}", "", "serve", "off: train is false"},
 		{"data that are there", "data: /ml", "", "tasks", "tasks --data /ml --after q60 --before q80"},
 	} {
 		if got := lines(t, c.yaml, c.without)[c.stage]; !strings.Contains(got, c.want) {

@@ -36,6 +36,7 @@ const (
 	sftRows   = Out + Export + "/sft"
 	grpoRows  = Out + Export + "/grpo"
 	answers   = Out + Serving + "/student.db"
+	ranked    = Out + Serving + "/student.jsonl"
 	taught    = Out + Compare + "/teacher.db"
 )
 

@@ -47,18 +47,23 @@ func (p plan) trainingSeed() string {
 }
 
 func (p plan) trains(name string, args, in []string) Stage {
-	c := Command{Args: args}
+	return Stage{Name: name, Commands: []Command{{Args: args, Aside: p.python()}}, Inputs: in, Resumes: true, Python: true,
+		Outputs: []string{"student/model.safetensors", "student/training.json"}}
+}
+
+// python are the flags that say where the trainer is.
+func (p plan) python() []string {
+	var args []string
 	if t := p.Train.Told; t.Python != "" {
-		c.Aside = append(c.Aside, "--python", t.Python)
+		args = append(args, "--python", t.Python)
 	}
 	if t := p.Train.Told; t.TorchIndex != "" {
-		c.Aside = append(c.Aside, "--torch-index", t.TorchIndex)
+		args = append(args, "--torch-index", t.TorchIndex)
 	}
 	if p.Train.Told.GPU {
-		c.Aside = append(c.Aside, "--gpu")
+		args = append(args, "--gpu")
 	}
-	return Stage{Name: name, Commands: []Command{c}, Inputs: in, Resumes: true, Python: true,
-		Outputs: []string{"student/model.safetensors", "student/training.json"}}
+	return args
 }
 
 func (s Stint) args() []string {
@@ -83,6 +88,8 @@ func (p plan) serves(without string) Stage {
 		return off(Serving, "serve is false")
 	case without != "" && f.Model == "":
 		return off(Serving, without+", and serve.model names no student")
+	case f.Batch > 0:
+		return p.answersInBatches()
 	}
 	c := Command{
 		Args: append([]string{"synth", "--student", "--data", p.data, "--tasks", testSet, "--detail", p.Train.Told.Detail, "--seed", p.seed(),
@@ -107,13 +114,36 @@ func (p plan) serves(without string) Stage {
 	return s
 }
 
+// answersInBatches asks the student without a server.
+func (p plan) answersInBatches() Stage {
+	f := p.Serve.Told
+	c := Command{
+		Args: append([]string{"train", "evaluate", p.student, "--data", p.data, "--tasks", testSet, "--gold", testGold, "--detail", p.Train.Told.Detail,
+			"--max-tokens", strconv.Itoa(f.MaxTokens), "--out", ranked}, p.members(false)...),
+		Aside: append([]string{"--batch", strconv.Itoa(f.Batch)}, p.python()...),
+	}
+	if f.Distinct {
+		c.Args = append(c.Args, "--distinct")
+	}
+	in := append([]string{p.sealed, testSet, testGold, p.student + "/model.safetensors", p.student + "/training.json"}, p.teamFiles(false)...)
+	return Stage{Name: Serving, Commands: []Command{c}, Inputs: in, Outputs: []string{"student.jsonl"}, Python: true}
+}
+
+// answered is what the student answered: its runs, or its rankings.
+func (p plan) answered() string {
+	if p.Serve.Told.Batch > 0 {
+		return ranked
+	}
+	return answers
+}
+
 // evaluates measures student and teacher on the test tasks.
 func (p plan) evaluates() Stage {
 	args := []string{"eval"}
 	in := []string{testSet, testGold, taught}
 	if !p.Serve.Off && (p.student != "" || p.Serve.Told.Model != "") {
-		args = append(args, "student="+answers)
-		in = append(in, answers)
+		args = append(args, "student="+p.answered())
+		in = append(in, p.answered())
 	}
 	args = append(args, "teacher="+taught, "--gold", testGold, "--tasks", testSet, "--seed", p.seed(), "--measure", p.Eval.Measure, "--out", Out+Evaluate+"/results")
 	if *p.Eval.Baselines {

@@ -176,6 +176,21 @@ def test_a_rollout_of_the_teachers_words_is_the_training_row(trained, world, env
     assert episode.calls == sum(len(m.get("tool_calls", [])) for m in row["messages"])
 
 
+def test_who_never_ends_is_judged_all_the_same(trained, world, environment):
+    from transformers import AutoTokenizer
+
+    out, _ = trained
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    prompt = max(range(len(tokenizer)), key=lambda i: len(tokenizer.decode([i])))
+    room = (2 << 20) // len(tokenizer.decode([prompt]))
+    row = rows.read(world.directory / "brief-sft", "trl-sft").rows[0]
+    with env.Environment(environment) as e:
+        play = rollout.Rollout(e, tokenizer, rollout.Limits(room), seed=5, permute=False)
+        episode = play.play([(row["run"], row["candidates"])], lambda prompts, rooms: [[prompt] * n for n in rooms])[0]
+    assert episode.truncated and episode.turns == 1
+    assert episode.outcome.parts["format"] == -1
+
+
 def test_distinct_labels_are_never_said_twice(trained):
     from transformers import AutoTokenizer
 

@@ -25,6 +25,10 @@ from star_trainer.labels import LABEL, Permutation, label
 # the turn included where it was reached.
 Sample = Callable[[list[list[int]], list[int]], list[list[int]]]
 
+# Characters of a turn. What is longer has lost its way, and is more than the environment takes: one token of a student
+# made from nothing may be a whole prompt.
+_LONGEST = 1 << 16
+
 _RANKED = re.compile(r"<recommend>(.*?)(?:</recommend>|$)", re.S)
 
 
@@ -113,6 +117,8 @@ class Rollout:
         e.turns += 1
         e.truncated = not ids or ids[-1] != self._end
         text = self._tokenizer.decode(ids if e.truncated else ids[:-1], skip_special_tokens=False)
+        if len(text) > _LONGEST:
+            text, e.truncated = text[:_LONGEST], True
         turn = parse(e.order.undo(text))
         e.messages.append(turn.message())
         e.calls += len(turn.calls)
