@@ -37,6 +37,9 @@ func (b *Bus) Serve(ctx context.Context, a message.Address, h message.Handler) e
 	}
 	own := &handler{call: h}
 	b.handlers[a] = own
+	if ctx.Done() == nil { // it never ends
+		return nil
+	}
 	context.AfterFunc(ctx, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -216,6 +216,7 @@ func (r *reader) word() string {
 func (r *reader) array(depth int) (value, error) {
 	v := value{kind: anArray, at: r.i}
 	r.i++
+	v.list = make([]value, 0, r.elements())
 	for {
 		r.space()
 		if r.close(']', len(v.list)) {
@@ -231,6 +232,17 @@ func (r *reader) array(depth int) (value, error) {
 			return v, err
 		}
 	}
+}
+
+// elements guesses how many elements an array has that starts here: of strings,
+// so many, unless there is a comma behind a quote in one of them.
+func (r *reader) elements() int {
+	const most = 32 // who wrote it may be hostile
+	end := strings.IndexByte(r.s[r.i:], ']')
+	if end < 0 {
+		return 0
+	}
+	return min(1+strings.Count(r.s[r.i:r.i+end], `",`), most)
 }
 
 func (r *reader) object(depth int) (value, error) {

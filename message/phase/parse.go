@@ -75,12 +75,20 @@ func ParseAnalysis(text, role string, labels []string) (Analysis, []Deviation, e
 // strangers notes the words of a text that have the form of a label and are
 // none.
 func strangers(text string, labels []string, n *notes) {
-	for i := 0; i < len(text); i++ {
-		from := i
-		for i < len(text) && wordByte(text[i]) {
-			i++
+	for from := 0; ; {
+		next := strings.IndexByte(text[from:], 'c')
+		if next < 0 {
+			return
 		}
-		if w := text[from:i]; labelWord(w) && !slices.Contains(labels, w) {
+		i := from + next
+		from = i + 1
+		if i > 0 && wordByte(text[i-1]) {
+			continue
+		}
+		for from < len(text) && wordByte(text[from]) {
+			from++
+		}
+		if w := text[i:from]; labelWord(w) && !slices.Contains(labels, w) {
 			n.add("unknown label", 0, "%s is no candidate", quote(w))
 		}
 	}

@@ -152,16 +152,16 @@ func (r *Reader) Last() []byte {
 }
 
 // ToLast passes over all members of the object that the text is, up to the value
-// of the last one that is a list of this name, and reports whether it did. Only a
-// trusting reader does, by a look from the end: the name with its quotes and the
-// comma before it stands in no string. Members of an object within could be meant
+// of the one that is a list of this name, and reports whether it did. Only a
+// trusting reader does, by a look for the name: with its quotes and the comma
+// before it, it stands in no string. Members of an object within could be meant
 // as well, which Done then tells.
 func (r *Reader) ToLast(name string) bool {
 	if !r.trusted || r.at != 0 {
 		return false
 	}
 	key := `,"` + name + `":`
-	i := bytes.LastIndex(r.src, Bytes(key+"["))
+	i := bytes.Index(r.src, Bytes(key+"["))
 	if i < 0 {
 		return false
 	}
@@ -213,7 +213,7 @@ func ReadList[T any](r *Reader, one func(*Reader) T) []T {
 		return nil
 	}
 	r.Need("[")
-	list := []T{}
+	list := make([]T, 0, r.elements())
 	for r.at >= 0 && !r.Take("]") {
 		if len(list) > 0 {
 			r.Need(",")
@@ -221,6 +221,20 @@ func ReadList[T any](r *Reader, one func(*Reader) T) []T {
 		list = append(list, one(r))
 	}
 	return list
+}
+
+// elements guesses how many elements a list has that starts here: of strings,
+// so many, unless there is a comma behind a quote in one of them.
+func (r *Reader) elements() int {
+	const most = 64 // who wrote it may be hostile
+	if !r.At('"') {
+		return 0
+	}
+	end := bytes.IndexByte(r.src[r.at:], ']')
+	if end < 0 {
+		return 0
+	}
+	return min(1+bytes.Count(r.src[r.at:r.at+end], []byte(`",`)), most)
 }
 
 // ReadStrings reads a list of strings; nil, if null stands there.

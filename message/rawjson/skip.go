@@ -1,6 +1,7 @@
 package rawjson
 
 import (
+	"bytes"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -196,40 +197,25 @@ func numberEnd(s []byte, i int) int {
 // unescape returns the text between the quotes of a string that has no escape
 // with \u in it and is UTF-8; ok is false where it gives up.
 func unescape(s []byte) (_ string, ok bool) {
-	first := 0
-	for first < len(s) && s[first] != '\\' {
-		first++
-	}
 	if !utf8.Valid(s) {
 		return "", false
 	}
-	if first == len(s) {
+	next := bytes.IndexByte(s, '\\')
+	if next < 0 {
 		return string(s), true
 	}
-	out := append(make([]byte, 0, len(s)), s[:first]...)
-	for i := first; i < len(s); {
-		if s[i] != '\\' {
-			out = append(out, s[i])
-			i++
-			continue
-		}
-		switch c := s[i+1]; c {
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
+	out := make([]byte, 0, len(s))
+	for ; next >= 0; next = bytes.IndexByte(s, '\\') {
+		c := unescaped[s[next+1]]
+		if c == 0 {
 			return "", false
-		default:
-			out = append(out, c)
 		}
-		i += 2
+		out = append(append(out, s[:next]...), c)
+		s = s[next+2:]
 	}
-	return string(out), true
+	return Text(append(out, s...)), true
 }
+
+// unescaped is the byte that each stands for behind a backslash; 0 for what is
+// none, or more.
+var unescaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
