@@ -244,6 +244,9 @@ func invisible(r rune) bool {
 
 // labelAhead reports whether s starts with a whole word of c and digits.
 func labelAhead(s string) bool {
-	n := len(s) - len(strings.TrimLeft(s[1:], "0123456789"))
+	n := 1
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
 	return n > 1 && (n == len(s) || !wordByte(s[n]))
 }

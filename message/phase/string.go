@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/mars-rec/mars/message/rawjson"
 )
 
 // quoteMark reports whether a string can start with c.
@@ -27,6 +29,9 @@ func closers(c rune) string {
 // string reads a quoted string.
 func (r *reader) string() (string, error) {
 	start, open := r.i, r.peek()
+	if s, ok := r.plainString(); ok {
+		return s, nil
+	}
 	ends := closers(open)
 	switch {
 	case open == '\'':
@@ -67,6 +72,18 @@ func (r *reader) string() (string, error) {
 		r.i += n
 	}
 	return "", r.fail("the string that starts at byte %d does not end", start)
+}
+
+// plainString reads a string in straight double quotes that has no escape in it,
+// and nothing that is to be told of.
+func (r *reader) plainString() (string, bool) {
+	end, ok := rawjson.PlainEnd(r.s, r.i)
+	if !ok {
+		return "", false
+	}
+	s := r.s[r.i+1 : end-1]
+	r.i = end
+	return s, true
 }
 
 // plainByte has the bytes of which a string is made whatever mark it started

@@ -209,3 +209,29 @@ func BenchmarkCompactOfEncodingJSON(b *testing.B) {
 		}
 	}
 }
+
+// TestPlainEnd finds the end of strings of every length, at every offset, where
+// nothing in them needs a second look.
+func TestPlainEnd(t *testing.T) {
+	for n := range 30 {
+		for _, c := range []string{"", "a", "é", "\x7f", "\\", "\n", "\x00", "\x1f"} {
+			for at := range n + 1 {
+				inside := strings.Repeat("x", at) + c + strings.Repeat(" ", n-at)
+				plain := c != "\\" && (c == "" || c[0] >= ' ')
+				text := `["` + inside + `", "more"]`
+				end, ok := rawjson.PlainEnd(text, 1)
+				if ok != plain || ok && text[1:end] != `"`+inside+`"` {
+					t.Fatalf("the string in %q ends at %d, %v", text, end, ok)
+				}
+				if _, ok := rawjson.PlainEnd(`"`+inside, 0); ok {
+					t.Fatalf("%q ends", inside)
+				}
+			}
+		}
+	}
+	for _, text := range []string{"", "x", "'x'"} {
+		if _, ok := rawjson.PlainEnd(text, 0); ok {
+			t.Errorf("%q has a string", text)
+		}
+	}
+}

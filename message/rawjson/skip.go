@@ -134,6 +134,29 @@ func stringEnd(s []byte, i int) int {
 	return -1
 }
 
+// PlainEnd returns where the string ends that starts at i; ok is false where it
+// does not, or has an escape or a control character in it, or none starts there.
+func PlainEnd(s string, i int) (end int, ok bool) {
+	if i >= len(s) || s[i] != '"' {
+		return 0, false
+	}
+	src := Bytes(s)
+	for i++; i+8 <= len(src); i += 8 {
+		w := load(src, i)
+		quotes, slashes, controls := equal(w, '"'), equal(w, '\\'), (w-' '*ones)&^w&highs
+		if first := quotes | slashes | controls; first != 0 {
+			i += bits.TrailingZeros64(first) / 8
+			return i + 1, src[i] == '"'
+		}
+	}
+	for ; i < len(src) && src[i] >= ' ' && src[i] != '\\'; i++ {
+		if src[i] == '"' {
+			return i + 1, true
+		}
+	}
+	return 0, false
+}
+
 // equal marks, by its highest bit, each of the eight bytes in w that is c.
 func equal(w uint64, c byte) uint64 {
 	w ^= uint64(c) * ones // 0 where it is
