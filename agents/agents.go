@@ -23,6 +23,7 @@ package agents
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/mars-rec/mars/message"
 )
@@ -60,6 +61,12 @@ func From(at message.ID, before, after Agent) Agent {
 // not, returns an error: the run has diverged from it.
 type Record interface {
 	Recall(id message.ID, digest string) (fact message.Envelope, ok bool, err error)
+}
+
+// Memory is an ability of a [Record]: it has the body of the message at id, nil
+// where there is none. What is said again as it was takes no room then.
+type Memory interface {
+	Body(id message.ID) json.RawMessage
 }
 
 // Whole is an ability of a [Record]: it reports that every fact is in it, so

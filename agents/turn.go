@@ -295,11 +295,16 @@ func (t *Turn) next() message.ID {
 }
 
 func (t *Turn) envelope(b message.Body, refs []message.ID) (message.Envelope, error) {
-	raw, err := message.Marshal(b)
-	if err != nil {
+	e := message.Envelope{ID: t.next(), From: t.Self, Kind: b.Kind(), Refs: refs}
+	var before json.RawMessage
+	if memory, ok := t.cfg.Record.(Memory); ok {
+		before = memory.Body(e.ID)
+	}
+	var err error
+	if e.Body, err = message.MarshalLike(b, before); err != nil {
 		return message.Envelope{}, fmt.Errorf("%s: %s: %w", t.Self, b.Kind(), err)
 	}
-	return message.Envelope{ID: t.next(), From: t.Self, Kind: b.Kind(), Body: raw, Refs: refs}.Compact(), nil
+	return e.Compact(), nil
 }
 
 func (t *Turn) append(ctx context.Context, e message.Envelope) error {

@@ -26,9 +26,17 @@ var writers = sync.Pool{New: func() any { return rawjson.NewWriter(nil) }}
 // Marshal writes v as compact JSON, without the escapes for HTML that
 // encoding/json adds by default and without a final newline. Everything that
 // is logged is written by it, so that equal values have equal bytes.
-func Marshal(v any) ([]byte, error) {
+func Marshal(v any) ([]byte, error) { return MarshalLike(v, nil) }
+
+// MarshalLike is [Marshal] of a value that is likely written as text: if it is,
+// text is what it returns, and no copy.
+func MarshalLike(v any, text []byte) ([]byte, error) {
 	var b []byte
-	if own, ok := v.(WritesJSON); ok && Write(own.WriteJSON, func(text []byte) { b = bytes.Clone(text) }) {
+	if own, ok := v.(WritesJSON); ok && Write(own.WriteJSON, func(written []byte) {
+		if b = text; !bytes.Equal(written, text) {
+			b = bytes.Clone(written)
+		}
+	}) {
 		return b, nil
 	}
 	var buf bytes.Buffer
@@ -95,6 +103,15 @@ func Decode[B Body](e Envelope) (B, error) {
 		return b, fmt.Errorf("message %s: %s: %w", e.ID, e.Kind, err)
 	}
 	return b, nil
+}
+
+// Written returns the body of e as JSON where that is known to be what [Marshal]
+// writes of what [Decode] returns; nil where it is not.
+func Written[B Body](e Envelope) json.RawMessage {
+	if _, ok := e.body.(B); !ok || !e.compact {
+		return nil
+	}
+	return e.Body
 }
 
 // Canonical returns the bytes that are compared and sealed: the envelope as

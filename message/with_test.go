@@ -32,6 +32,14 @@ func TestDecodeTakesWhatWasHandedOn(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
+	if written := message.Written[note](with.Compact()); string(written) != string(e.Body) {
+		t.Errorf("written is %s", written)
+	}
+	for name, e := range map[string]message.Envelope{"with spaces, perhaps": with, "without its value": e.Compact(), "of another type": e.With(other{}).Compact()} {
+		if written := message.Written[note](e); written != nil {
+			t.Errorf("%s: written is %s", name, written)
+		}
+	}
 	if !with.Equal(e) || string(with.Canonical()) != string(e.Canonical()) {
 		t.Error("the value changes what is compared")
 	}

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,8 +44,9 @@ func newConductor(team Team) *conductor {
 
 // said is a seat's latest answer.
 type said struct {
-	id   message.ID
-	body message.Body
+	id      message.ID
+	body    message.Body
+	written json.RawMessage // the JSON of an analysis, if that is known
 }
 
 // Handle implements [agents.Agent].
@@ -127,7 +129,7 @@ func (c *conductor) ask(ctx context.Context, t *agents.Turn, floor map[message.A
 		if err != nil {
 			return fmt.Errorf("%s: answer of %s: %w", TeamAddress, asks[i].seat.Name, err)
 		}
-		floor[asks[i].seat.Name] = said{e.ID, body}
+		floor[asks[i].seat.Name] = said{e.ID, body, message.Written[phase.Analysis](e)}
 	}
 	return nil
 }
@@ -147,13 +149,13 @@ func (c *conductor) brief(t *agents.Turn, floor map[message.Address]said, a ask)
 		case phase.Plan:
 			b.Plan = &body
 		case phase.Analysis:
-			b.Analyses = append(b.Analyses, body)
+			b.Heard(body, s.written)
 		case phase.Reflection:
 			b.Reflection = &body
 		}
 	}
 	if own, ok := floor[a.seat.Name].body.(phase.Analysis); ok { // sent back: what it found the first time
-		b.Analyses = append(b.Analyses, own)
+		b.Heard(own, floor[a.seat.Name].written)
 		refs = append(refs, floor[a.seat.Name].id)
 	}
 	if a.because != "" {

@@ -1,6 +1,7 @@
 package trajectories
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -68,6 +69,15 @@ func Fork(t *Trajectory, at message.ID) *Record {
 func (r *Record) From(at message.ID) *Record {
 	r.asked = func(id message.ID) bool { return id.Compare(at) >= 0 }
 	return r
+}
+
+// Body returns the body of the message at id, nil where there is none.
+func (r *Record) Body(id message.ID) json.RawMessage {
+	i, ok := r.known.index(id)
+	if !ok {
+		return nil
+	}
+	return r.known.Log[i].Body
 }
 
 // Whole reports whether the record has all facts: nothing is waited for.

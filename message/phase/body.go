@@ -215,7 +215,14 @@ func (b Brief) WriteJSON(w *rawjson.Writer) {
 	}
 	if len(b.Analyses) > 0 {
 		w.Key("analyses")
-		rawjson.WriteList(w, b.Analyses, func(w *rawjson.Writer, a Analysis) { a.WriteJSON(w) })
+		w.Text("[")
+		for i := range b.Analyses {
+			if i > 0 {
+				w.Text(",")
+			}
+			b.writeAnalysis(w, i)
+		}
+		w.Text("]")
 	}
 	if b.Reflection != nil {
 		w.Key("reflection")

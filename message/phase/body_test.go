@@ -10,6 +10,36 @@ import (
 	"github.com/mars-rec/mars/message/phase"
 )
 
+// TestBriefHeard writes a brief whose analyses were heard, with their JSON and
+// without, as one that was made whole.
+func TestBriefHeard(t *testing.T) {
+	one := phase.Analysis{Role: "recent", Summary: "a \"b\"", Claims: []string{"c"}}
+	two := phase.Analysis{Role: "profile", Summary: "d", Claims: []string{}, Evidence: []phase.Evidence{{Tool: "t", Signal: "s", Ranking: []phase.Strength{{Label: "c01", Level: 9, Score: 0.5}}}}}
+	want, err := message.Marshal(phase.Brief{Goal: "g", Analyses: []phase.Analysis{one, two, one}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for known := range 8 { // which of them come with their JSON
+		b := phase.Brief{Goal: "g"}
+		for i, a := range []phase.Analysis{one, two, one} {
+			var written json.RawMessage
+			if known&(1<<i) != 0 {
+				if written, err = message.Marshal(a); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if i == 0 && written == nil {
+				b.Analyses = append(b.Analyses, a)
+			} else {
+				b.Heard(a, written)
+			}
+		}
+		if got, err := message.Marshal(b); err != nil || string(got) != string(want) {
+			t.Errorf("heard %b: %s (%v), want %s", known, got, err, want)
+		}
+	}
+}
+
 // FuzzBodies holds how bodies read and write their JSON to encoding/json.
 func FuzzBodies(f *testing.F) {
 	const analysis = `{"role":"recent","summary":"s \"q\"","claims":["a","b\n"],"evidence":[{"call":"c1","tool":"item_cf","signal":"item_cf","ranking":["c09:7=0.1234","c1:0=-1e-05"]},{"tool":"t","signal":"","ranking":null}]}`
