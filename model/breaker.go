@@ -72,16 +72,16 @@ type guarded struct {
 }
 
 // Generate implements [Model].
-func (b *guarded) Generate(ctx context.Context, req Request) (Reply, error) {
+func (b *guarded) Generate(ctx context.Context, req Request) (reply Reply, err error) {
 	if !b.circuit.TryAcquirePermit() {
 		wait := b.circuit.RemainingDelay()
 		if wait <= 0 { // half open: another call is trying
 			wait = b.delay
 		}
-		return Reply{}, &Error{Temporary: true, Unbilled: true, RetryAfter: wait,
+		return reply, &Error{Temporary: true, Unbilled: true, RetryAfter: wait,
 			Err: fmt.Errorf("%w: the provider has failed too often; the next try is in %s", ErrOpen, wait.Round(time.Second/10))}
 	}
-	reply, err := b.model.Generate(ctx, req)
+	reply, err = b.model.Generate(ctx, req)
 	switch {
 	case err != nil && ctx.Err() != nil && !Temporary(context.Cause(ctx)):
 		if b.circuit.IsHalfOpen() { // the caller gave up: nothing was learnt

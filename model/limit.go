@@ -112,12 +112,12 @@ type limited struct {
 }
 
 // Generate implements [Model].
-func (l *limited) Generate(ctx context.Context, req Request) (Reply, error) {
+func (l *limited) Generate(ctx context.Context, req Request) (reply Reply, err error) {
 	t, err := l.limiter.Take(ctx, req.Estimate())
 	if err != nil {
-		return Reply{}, &Error{Unbilled: true, Err: err}
+		return reply, &Error{Unbilled: true, Err: err}
 	}
-	reply, err := l.model.Generate(ctx, req)
+	reply, err = l.model.Generate(ctx, req)
 	l.limiter.Return(t, reply.Usage, err)
 	return reply, err
 }

@@ -78,14 +78,14 @@ type retrying struct {
 }
 
 // Generate implements [Model].
-func (r *retrying) Generate(ctx context.Context, req Request) (Reply, error) {
+func (r *retrying) Generate(ctx context.Context, req Request) (reply Reply, err error) {
 	left := r.chain
 	share := r.cfg.share(0, left)
 	for n, here := 1, 1; ; n, here = n+1, here+1 {
 		if n > 1 && req.OnChunk != nil {
 			req.OnChunk(Chunk{Reset: true})
 		}
-		reply, err := left[0].Generate(ctx, req)
+		reply, err = left[0].Generate(ctx, req)
 		if err == nil {
 			reply.Attempts = n
 			return reply, nil

@@ -24,10 +24,10 @@ type timed struct {
 }
 
 // Generate implements [Model].
-func (t *timed) Generate(ctx context.Context, req Request) (Reply, error) {
+func (t *timed) Generate(ctx context.Context, req Request) (reply Reply, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, t.limit, t.late)
 	defer cancel()
-	reply, err := t.model.Generate(ctx, req)
+	reply, err = t.model.Generate(ctx, req)
 	if ours := (*Error)(nil); err != nil && ctx.Err() != nil && errors.As(context.Cause(ctx), &ours) && ours == t.late {
 		return Reply{}, t.late
 	}

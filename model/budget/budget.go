@@ -90,14 +90,14 @@ type wrapped struct {
 }
 
 // Generate implements [model.Model].
-func (w *wrapped) Generate(ctx context.Context, req model.Request) (model.Reply, error) {
+func (w *wrapped) Generate(ctx context.Context, req model.Request) (reply model.Reply, err error) {
 	r, err := w.reserve(ctx, Call{w.name, req.Caller, req.MaxInput(), req.Sampling.MaxTokens}, w.price, w.known)
 	if err != nil {
-		return model.Reply{}, &model.Error{Unbilled: true, Err: err}
+		return reply, &model.Error{Unbilled: true, Err: err}
 	}
 	var came Outcome
 	defer func() { r.Settle(came) }() // also after a panic
-	reply, err := w.model.Generate(ctx, req)
+	reply, err = w.model.Generate(ctx, req)
 	came = OutcomeOf(reply, err)
 	return reply, err
 }

@@ -113,13 +113,11 @@ func New(name string, cfg Config) (*Model, error) {
 }
 
 // Generate makes one call.
-func (m *Model) Generate(ctx context.Context, req model.Request) (model.Reply, error) {
-	var reply model.Reply
-	var err error
+func (m *Model) Generate(ctx context.Context, req model.Request) (reply model.Reply, err error) {
 	if req.OnChunk != nil {
 		reply, err = m.stream(ctx, req)
 	} else {
-		reply, err = m.whole(ctx, &req)
+		err = m.whole(ctx, &req, &reply)
 	}
 	if err != nil {
 		return model.Reply{}, m.failed(ctx, err)

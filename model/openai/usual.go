@@ -9,9 +9,9 @@ import (
 )
 
 // usual reads a reply as nearly every server writes it, without building what
-// nobody asks for; ok is false for any other: a message in parts, a refusal, a
-// name that comes twice or in other letters.
-func usual(answer []byte) (reply model.Reply, ok bool) {
+// nobody asks for, and reports false for any other: a message in parts, a refusal,
+// a name that comes twice or in other letters. The reply is then worth nothing.
+func usual(answer []byte, reply *model.Reply) bool {
 	r := reader{rawjson.NewReader(answer)}
 	r.Space()
 	r.object(func(name string) {
@@ -27,14 +27,14 @@ func usual(answer []byte) (reply model.Reply, ok bool) {
 					return
 				}
 				reply.Message.Role = model.Assistant
-				r.choice(&reply)
+				r.choice(reply)
 			})
 		case "usage":
 			reply.Usage = r.usage()
 		}
 	}, "id", "model", "choices", "usage")
 	r.Space()
-	return reply, r.Done() && reply.Message.Role != ""
+	return r.Done() && reply.Message.Role != ""
 }
 
 // reader reads the parts of a reply.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+
+	"github.com/mars-rec/mars/model"
 )
 
 // answers are replies as servers write them, and not quite as they do.
@@ -24,12 +26,11 @@ func FuzzUsual(f *testing.F) {
 		f.Add([]byte(a))
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		got, ok := usual(answer)
-		if !ok {
+		var got, want model.Reply
+		if !usual(answer, &got) {
 			return
 		}
-		want, err := byLibrary(answer)
-		if err != nil {
+		if err := byLibrary(answer, &want); err != nil {
 			return // something that is not looked at is of another type
 		}
 		if !reflect.DeepEqual(got, want) {
@@ -46,7 +47,7 @@ func TestUsualIsUsual(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, form := range []string{a, spaced.String() + "\n"} {
-			if _, ok := usual([]byte(form)); !ok {
+			if !usual([]byte(form), new(model.Reply)) {
 				t.Errorf("%s is left to the library", form)
 			}
 		}
