@@ -45,6 +45,7 @@ var rooms = map[string]room{
 	"internal/atomicfile": {},
 	"internal/selfsum":    {},
 	"internal/inorder":    {},
+	"internal/collector":  {},
 
 	"tasks":                  {may: []string{"message.", "message/phase", "message/rawjson", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},
 	"tasks/taskstest":        {may: []string{"message.", "tasks.", "graph."}, never: append([]string{"model", "tools", "tasks/gold"}, everyone...)},

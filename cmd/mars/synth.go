@@ -138,7 +138,7 @@ and measured as those of a team.`),
 var errRunsFailed = errors.New("runs failed")
 
 func (a *app) synth(c *cobra.Command, s synthesis) error {
-	batch()
+	calls()
 	if err := cmp.Or(need(c, "data", "tasks"), folderOf("out", s.out)); err != nil {
 		return err
 	}

@@ -67,6 +67,7 @@ them back. When the batch is complete, the worker ends.`),
 }
 
 func (a *app) worker(c *cobra.Command, l labour) error {
+	calls()
 	if err := need(c, "cluster", "data"); err != nil {
 		return err
 	}

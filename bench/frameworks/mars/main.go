@@ -15,12 +15,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/mars-rec/mars/agents"
 	"github.com/mars-rec/mars/bench/frameworks/measure"
 	"github.com/mars-rec/mars/graph"
+	"github.com/mars-rec/mars/internal/collector"
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/model/budget"
@@ -47,8 +47,7 @@ type side struct {
 func open(ctx context.Context, cfg measure.Config) (_ measure.Side, err error) {
 	s := &side{done: cfg.Done}
 	if cfg.Variant == "command" {
-		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(1 << 30)
+		collector.Follow()
 	}
 	if s.dir, err = os.MkdirTemp("", "mars-frameworks-"); err != nil {
 		return nil, err
