@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -25,6 +26,7 @@ type site struct {
 	coord *child
 	hands []*child
 	done  map[string]int // what was done to it
+	cache bool           // the server keeps replies for all workers
 }
 
 func (s *site) url() string { return "nats://127.0.0.1:" + strconv.Itoa(s.port) }
@@ -41,7 +43,7 @@ func (s *site) coordinate() {
 	durable := []string{"batch", "step"}[s.draw.IntN(2)]
 	s.coord = start(s.t, clockOf(s.draw), "mars", "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:paid",
 		"--max-tokens", "1500", "--max-failures", "0", "--budget-tokens", fmt.Sprint(s.w.cap), "--cluster", s.url(), "--nats-unsynced", "--lease", "3s", "--concurrency", "8",
-		"--durable", durable, "--out", s.w.path)
+		"--durable", durable, fmt.Sprintf("--cluster-cache=%v", s.cache), "--out", s.w.path)
 	s.far.child()
 }
 
@@ -136,6 +138,7 @@ func TestChaosOfACluster(t *testing.T) {
 			s.w.cap = int64(200_000 + s.draw.IntN(300_000))
 		}
 		far.SetRate([]float64{0.02, 0.1, 0.2}[s.draw.IntN(3)])
+		s.cache = s.draw.IntN(2) == 0
 		s.nats = natsAt(t, s.dir, s.port)
 		s.coordinate()
 		s.hire()
@@ -207,26 +210,34 @@ func TestClusterStopsAtItsBudget(t *testing.T) {
 }
 
 // TestWorkersKeepAndFallBack: a worker's calls go to its fallback where the first
-// model is away, and what its cache knows is not paid again.
+// model is away, and what its cache knows, or that of all workers, is not paid again.
 func TestWorkersKeepAndFallBack(t *testing.T) {
-	dir := smallWorld(t, "2")
-	programs(t, dir)
-	p := newPaid(t)
-	port := freePort(t)
-	natsAt(t, filepath.Join(dir, "nats-store"), port)
-	url, calls := "nats://127.0.0.1:"+strconv.Itoa(port), int64(0)
-	for i, out := range []string{"first.db", "second.db"} {
-		hand := start(t, nil, "mars", "worker", "--data", "data", "--cluster", url, "--base-url", "http://127.0.0.1:1/v1",
-			"--fallback", "openai:paid@"+p.url, "--attempts", "2", "--cache", "replies.db")
-		start(t, nil, "mars", "synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:other", "--cluster", url, "--nats-unsynced",
-			"--out", out).exit(t, exitOK)
-		hand.exit(t, exitOK)
-		if i == 0 {
-			calls = p.calls.Load()
-		}
+	for name, c := range map[string]struct{ worker, synth []string }{
+		"a file of the worker":   {worker: []string{"--cache", "replies.db"}},
+		"the cluster's":          {synth: []string{"--cluster-cache", "--cache-size", "10000000"}},
+		"both: its own is asked": {worker: []string{"--cache", "replies.db"}, synth: []string{"--cluster-cache"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := smallWorld(t, "2")
+			programs(t, dir)
+			p := newPaid(t)
+			port := freePort(t)
+			natsAt(t, filepath.Join(dir, "nats-store"), port)
+			url, calls := "nats://127.0.0.1:"+strconv.Itoa(port), int64(0)
+			for i, out := range []string{"first.db", "second.db"} {
+				hand := start(t, nil, "mars", slices.Concat([]string{"worker", "--data", "data", "--cluster", url, "--base-url", "http://127.0.0.1:1/v1",
+					"--fallback", "openai:paid@" + p.url, "--attempts", "2"}, c.worker)...)
+				start(t, nil, "mars", slices.Concat([]string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--model", "openai:other", "--cluster", url, "--nats-unsynced",
+					"--out", out}, c.synth)...).exit(t, exitOK)
+				hand.exit(t, exitOK)
+				if i == 0 {
+					calls = p.calls.Load()
+				}
+			}
+			if calls == 0 || p.calls.Load() != calls {
+				t.Errorf("%d calls were paid, and then %d more", calls, p.calls.Load()-calls)
+			}
+			sameSeals(t, seals(t, "first.db"), "second.db")
+		})
 	}
-	if calls == 0 || p.calls.Load() != calls {
-		t.Errorf("%d calls were paid, and then %d more", calls, p.calls.Load()-calls)
-	}
-	sameSeals(t, seals(t, "first.db"), "second.db")
 }

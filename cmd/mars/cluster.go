@@ -56,6 +56,7 @@ type coordinated struct {
 	monitor  string
 	unsynced bool
 	lease    time.Duration
+	cache    bool
 }
 
 func (f *coordinated) add(c *cobra.Command) {
@@ -63,18 +64,20 @@ func (f *coordinated) add(c *cobra.Command) {
 	fs := c.Flags()
 	fs.StringVar(&f.monitor, "nats-monitor", "", "monitoring address of the NATS server, to see that it writes to the disk before it acknowledges")
 	fs.DurationVar(&f.lease, "lease", 30*time.Second, "with --cluster, a worker that is not heard of for so long has lost its runs")
+	fs.BoolVar(&f.cache, "cluster-cache", false, "with --cluster, keep replies on the NATS server for all workers and later batches, as many bytes as --cache-size; those kept longest go first")
 	fs.BoolVar(&f.unsynced, "nats-unsynced", false, "take a NATS server of which that is not known")
 }
 
 // open connects to the server, if there is to be one, and sees that it keeps what
 // it acknowledges.
 func (f *coordinated) open(ctx context.Context, spend spendFlags) (*nats.Conn, error) {
-	if f.access.URL == "" {
-		return nil, nil
-	}
 	switch {
+	case f.access.URL == "" && f.cache:
+		return nil, hinted(usagef("--cluster-cache goes with --cluster"), "--cache keeps replies in a file")
+	case f.access.URL == "":
+		return nil, nil
 	case spend.cache != "" || len(spend.fallbacks) > 0:
-		return nil, hinted(usagef("--cache and --fallback hold where calls are made"), "give them to mars worker")
+		return nil, hinted(usagef("--cache and --fallback hold where calls are made"), "give them to mars worker; --cluster-cache keeps replies for all workers")
 	case f.lease < time.Second:
 		return nil, usagef("--lease is %s: want 1s or more", f.lease)
 	case f.monitor == "" && !f.unsynced:
@@ -104,9 +107,13 @@ func (f *coordinated) coordinate(ctx context.Context, nc *nats.Conn, st *store.S
 	if err != nil {
 		return orchestrator.Totals{}, err
 	}
+	replies := int64(0)
+	if f.cache {
+		replies = spend.flags.cacheSize
+	}
 	totals, err := cluster.Coordinate(ctx, nc, each(list), l, batch,
 		cluster.Config{Name: f.batch, Manifest: manifest, Lease: f.lease, Budget: spend.budget,
-			Requests: spend.flags.requests, Tokens: spend.flags.tokens, Notice: notice})
+			Requests: spend.flags.requests, Tokens: spend.flags.tokens, Replies: replies, Notice: notice})
 	return totals, clusterError(err)
 }
 

@@ -242,16 +242,21 @@ func (s *spending) start(ctx context.Context, store string) (err error) {
 			return err
 		}
 	}
-	return s.keep(ctx)
+	return s.keep(ctx, nil)
 }
 
-// keep opens the cache, if there is to be one, and asks it first.
-func (s *spending) keep(ctx context.Context) (err error) {
-	if s.flags.cache == "" {
+// keep opens the cache, if there is to be one, and asks it first: a file, or, where
+// none is named, what all workers share, which may be nil.
+func (s *spending) keep(ctx context.Context, shared cache.Shelf) (err error) {
+	switch {
+	case s.flags.cache != "":
+		if s.cache, err = cache.Open(ctx, s.flags.cache, cache.Config{Limit: s.flags.cacheSize}); err != nil {
+			return err
+		}
+	case shared != nil:
+		s.cache = cache.New(shared, cache.Config{})
+	default:
 		return nil
-	}
-	if s.cache, err = cache.Open(ctx, s.flags.cache, cache.Config{Limit: s.flags.cacheSize}); err != nil {
-		return err
 	}
 	for spec, l := range s.leaves {
 		l.Model = s.cache.Wrap(spec, l.Model)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/model/cache"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/orchestrator/cluster"
 	"github.com/mars-rec/mars/orchestrator/monitor"
@@ -106,7 +107,13 @@ func (a *app) worker(c *cobra.Command, l labour) error {
 	if err := works.timed(a.now); err != nil {
 		return err
 	}
-	if err := spending.keep(ctx); err != nil {
+	var shared cache.Shelf
+	if replies, err := w.Replies(ctx); err != nil {
+		return err
+	} else if replies != nil {
+		shared = replies
+	}
+	if err := spending.keep(ctx, shared); err != nil {
 		return err
 	}
 	if err := l.observed.start(ctx, a, scene{notef: a.notef, spending: spending}); err != nil {

@@ -5,6 +5,8 @@
 //	request      ├─ SHA-256 ──> reply, its hash, its size, when it was used last
 //	sample       ┘
 //
+// Replies stand in a file, see [Open], or on a [Shelf] that several machines share.
+//
 // The key is all that a reply depends on: the name of the model, the request
 // ([model.Digest]: messages, tools, format, sampling and its seed), and which of
 // several draws of it this is. So the eight samples of a group stay eight: a team
@@ -19,16 +21,10 @@ package cache
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/url"
-	"path/filepath"
 	"strconv"
 	"sync"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
@@ -36,20 +32,33 @@ import (
 
 // Config of a [Cache]. The zero value works.
 type Config struct {
-	Limit int64 // bytes of replies; 0: 1 GB
+	Limit int64 // bytes of replies in a file, and of one reply; 0: 1 GB
 	// OnFailure, if not nil, hears of a reply that could not be looked up or
 	// kept: the call is made, and paid, all the same. It is called concurrently.
 	OnFailure func(error)
 }
 
-// Cache is a file of replies. It is safe for concurrent use; several processes
-// may use one file.
+// Key is what a reply is kept under.
+type Key = [sha256.Size]byte
+
+// Shelf is where replies stand. It may forget what it likes, and give what it was
+// not given: a cache believes nothing that does not carry its hash. It is safe for
+// concurrent use.
+type Shelf interface {
+	// Get returns what was put under the key last, or nothing.
+	Get(ctx context.Context, k Key) ([]byte, error)
+	// Put keeps something under the key.
+	Put(ctx context.Context, k Key, sealed []byte) error
+}
+
+// Cache is replies on a shelf. It is safe for concurrent use; several processes
+// may use one file, or one shelf.
 type Cache struct {
-	db  *sql.DB
-	cfg Config
+	shelf Shelf
+	cfg   Config
 
 	mu      sync.Mutex
-	asking  map[key]chan struct{} // calls that are being made; closed when they end
+	asking  map[Key]chan struct{} // calls that are being made; closed when they end
 	counted Counts
 }
 
@@ -62,78 +71,15 @@ type Counts struct {
 	Saved   message.Usage `json:"saved"`             // what the hits had cost when they were asked for
 }
 
-type key [sha256.Size]byte
-
-const (
-	applicationID = 0x4d415243 // "MARC", in the header of the file
-	version       = 1
-	fresh         = 1000 // replies kept since a use that is not noted again
-)
-
-// Open opens the file, or makes it.
-func Open(ctx context.Context, path string, cfg Config) (*Cache, error) {
+// New returns a cache of what stands on a shelf.
+func New(shelf Shelf, cfg Config) *Cache {
 	if cfg.Limit == 0 {
 		cfg.Limit = 1 << 30
 	}
 	if cfg.OnFailure == nil {
 		cfg.OnFailure = func(error) {}
 	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("cache %s: %w", path, err)
-	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs),
-		RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, fmt.Errorf("cache %s: %w", path, err)
-	}
-	db.SetMaxOpenConns(4)
-	if err := prepare(ctx, db); err != nil {
-		return nil, errors.Join(fmt.Errorf("cache %s: %w", path, err), db.Close())
-	}
-	return &Cache{db: db, cfg: cfg, asking: map[key]chan struct{}{}}, nil
-}
-
-// prepare makes an empty file a cache, and refuses any other that is none.
-func prepare(ctx context.Context, db *sql.DB) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to undo
-	var id, made, tables int
-	if err := errors.Join(
-		tx.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id),
-		tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&made),
-		tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables),
-	); err != nil {
-		return err
-	}
-	switch {
-	case tables == 0 && id == 0:
-		for _, statement := range []string{
-			"PRAGMA application_id = " + strconv.Itoa(applicationID),
-			"PRAGMA user_version = " + strconv.Itoa(version),
-			`CREATE TABLE reply (
-				key  BLOB PRIMARY KEY,
-				body TEXT NOT NULL,
-				hash BLOB NOT NULL,
-				size INTEGER NOT NULL,
-				used INTEGER NOT NULL
-			) STRICT, WITHOUT ROWID`,
-			"CREATE INDEX used ON reply (used, size)",
-			"CREATE TABLE total (size INTEGER NOT NULL, used INTEGER NOT NULL) STRICT",
-			"INSERT INTO total VALUES (0, 0)",
-		} {
-			if _, err := tx.ExecContext(ctx, statement); err != nil {
-				return err
-			}
-		}
-	case id != applicationID || made != version:
-		return fmt.Errorf("not a cache of version %d", version)
-	}
-	return tx.Commit()
+	return &Cache{shelf: shelf, cfg: cfg, asking: map[Key]chan struct{}{}}
 }
 
 // Counts tells what the cache did.
@@ -143,8 +89,13 @@ func (c *Cache) Counts() Counts {
 	return c.counted
 }
 
-// Close closes the file.
-func (c *Cache) Close() error { return c.db.Close() }
+// Close closes the file, if it is one.
+func (c *Cache) Close() error {
+	if f, ok := c.shelf.(*file); ok {
+		return f.db.Close()
+	}
+	return nil
+}
 
 // Wrap puts the cache before the model of that name. A reply that it knows is
 // marked Cached, with the usage that it had, and given at once; a streaming
@@ -180,13 +131,13 @@ func told(reply model.Reply, req model.Request) model.Reply {
 	return reply
 }
 
-func keyOf(name string, req model.Request) key {
+func keyOf(name string, req model.Request) Key {
 	return sha256.Sum256([]byte("reply/1\x00" + model.Digest(name, req) + "\x00" + strconv.Itoa(req.Sample)))
 }
 
 // ask reports whether the caller is the first to make the call; others wait for
 // the channel to be closed.
-func (c *Cache) ask(k key) (done chan struct{}, first bool) {
+func (c *Cache) ask(k Key) (done chan struct{}, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if done, ok := c.asking[k]; ok {
@@ -197,7 +148,7 @@ func (c *Cache) ask(k key) (done chan struct{}, first bool) {
 }
 
 // fetch makes the call and keeps the reply.
-func (c *Cache) fetch(ctx context.Context, k key, m model.Model, req model.Request) (model.Reply, error) {
+func (c *Cache) fetch(ctx context.Context, k Key, m model.Model, req model.Request) (model.Reply, error) {
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -237,27 +188,22 @@ type kept struct {
 }
 
 // get looks a reply up.
-func (c *Cache) get(ctx context.Context, k key) (model.Reply, bool) {
-	var body string
-	var hash []byte
-	var age int64 // in replies that were kept since
-	err := c.db.QueryRowContext(ctx, "SELECT body, hash, (SELECT used FROM total) - used FROM reply WHERE key = ?", k[:]).Scan(&body, &hash, &age)
-	if err != nil {
-		if !errors.Is(err, sql.ErrNoRows) && ctx.Err() == nil {
-			c.cfg.OnFailure(fmt.Errorf("cache: look up: %w", err))
-		}
+func (c *Cache) get(ctx context.Context, k Key) (model.Reply, bool) {
+	sealed, err := c.shelf.Get(ctx, k)
+	if err != nil && ctx.Err() == nil {
+		c.cfg.OnFailure(fmt.Errorf("cache: look up: %w", err))
+	}
+	if err != nil || len(sealed) == 0 {
 		return model.Reply{}, false
 	}
 	var r kept
-	if sum := hashOf(k, body); string(hash) != string(sum[:]) || json.Unmarshal([]byte(body), &r) != nil {
+	body, ok := unsealed(k, sealed)
+	if !ok || json.Unmarshal(body, &r) != nil {
 		c.count(func(n *Counts) { n.Damaged++ })
-		c.drop(ctx, k)
-		return model.Reply{}, false
-	}
-	if age > fresh {
-		if _, err := c.db.ExecContext(ctx, "UPDATE reply SET used = (SELECT used FROM total) WHERE key = ?", k[:]); err != nil && ctx.Err() == nil {
-			c.cfg.OnFailure(fmt.Errorf("cache: note the use: %w", err))
+		if f, ok := c.shelf.(*file); ok {
+			f.drop(ctx, k)
 		}
+		return model.Reply{}, false
 	}
 	c.count(func(n *Counts) {
 		n.Hits++
@@ -270,4 +216,35 @@ func (c *Cache) get(ctx context.Context, k key) (model.Reply, bool) {
 	return model.Reply{Message: r.Message, Finish: r.Finish, Model: r.Model, ID: r.ID, Usage: r.Usage, Attempts: 1, Cached: true}, true
 }
 
-func hashOf(k key, body string) key { return sha256.Sum256(append(k[:], body...)) }
+// put keeps a reply.
+func (c *Cache) put(ctx context.Context, k Key, reply model.Reply) {
+	body, err := message.Marshal(kept{reply.Message, reply.Finish, reply.Model, reply.ID, reply.Usage})
+	if err == nil && int64(len(body)) > c.cfg.Limit {
+		return
+	}
+	if err == nil {
+		err = c.shelf.Put(ctx, k, sealed(k, body))
+	}
+	if err != nil {
+		c.cfg.OnFailure(fmt.Errorf("cache: keep a reply: %w", err))
+		return
+	}
+	c.count(func(n *Counts) { n.Kept++ })
+}
+
+func hashOf(k Key, body []byte) [sha256.Size]byte { return sha256.Sum256(append(k[:], body...)) }
+
+// sealed is a reply as a shelf keeps it, behind the hash of its key and itself.
+func sealed(k Key, body []byte) []byte {
+	sum := hashOf(k, body)
+	return append(sum[:], body...)
+}
+
+// unsealed is the reply in what a shelf gave, if it is what was put there.
+func unsealed(k Key, sealed []byte) (body []byte, ok bool) {
+	if len(sealed) < sha256.Size {
+		return nil, false
+	}
+	body = sealed[sha256.Size:]
+	return body, hashOf(k, body) == [sha256.Size]byte(sealed)
+}

@@ -82,9 +82,9 @@ func replies(ctx context.Context, db *sql.DB) (wrong []string, err error) {
 		}
 		total += size
 		var r struct{ Message model.Message }
-		sum := key{}
+		sum := Key{}
 		if len(k) == len(sum) {
-			sum = hashOf(key(k), body)
+			sum = hashOf(Key(k), []byte(body))
 		}
 		if string(hash) != string(sum[:]) || size != int64(len(body)) || json.Unmarshal([]byte(body), &r) != nil {
 			changed++

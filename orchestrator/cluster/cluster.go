@@ -138,6 +138,7 @@ type answer struct {
 	Manifest json.RawMessage   `json:"manifest,omitempty"` // join
 	Lease    time.Duration     `json:"lease,omitempty"`    // join
 	Timeout  time.Duration     `json:"timeout,omitempty"`  // join: of one run
+	Replies  bool              `json:"replies,omitempty"`  // join: there is a shelf of replies
 	Known    bool              `json:"known,omitempty"`    // begin: there are facts to recall
 	Fact     *message.Envelope `json:"fact,omitempty"`     // recall
 	Wait     time.Duration     `json:"wait,omitempty"`     // reserve: how long the answer took
@@ -146,13 +147,13 @@ type answer struct {
 }
 
 // names are the subjects and names of a batch on its server.
-type names struct{ prefix, stream string }
+type names struct{ batch, prefix, stream string }
 
 func namesOf(batch string) names {
 	if batch == "" {
 		batch = DefaultName
 	}
-	return names{prefix: "mars.cluster." + batch, stream: "MARS_" + batch}
+	return names{batch: batch, prefix: "mars.cluster." + batch, stream: "MARS_" + batch}
 }
 
 // CheckName reports whether a batch can go by the name: letters, digits, - and _.

@@ -37,7 +37,10 @@ type Config struct {
 	// Requests and Tokens are the most calls to one model that start in any 60
 	// seconds, of all workers together, and their tokens; 0: any number.
 	Requests, Tokens int
-	Clock            func() time.Time // nil: time.Now; only leases and what is told depend on it
+	// Replies is how many bytes of models' replies the server keeps for all workers,
+	// those of later batches of the name included; 0: none. See [Worker.Replies].
+	Replies int64
+	Clock   func() time.Time // nil: time.Now; only leases and what is told depend on it
 	// Notice hears what a person should know; may be nil. It is called by one
 	// goroutine at a time.
 	Notice func(string)
@@ -69,7 +72,7 @@ func Coordinate(ctx context.Context, nc *nats.Conn, list iter.Seq2[tasks.Task, e
 		halt: batch.Halt, halted: make(chan struct{}), made: digest(cfg.Manifest),
 		jobs: map[string]*job{}, done: map[string]bool{}, limiters: map[string]*model.Limiter{}}
 	var err error
-	if c.queue, err = newQueue(nc, c.names, max(1, batch.Concurrency), cfg.Lease); err != nil {
+	if c.queue, err = newQueue(nc, c.names, max(1, batch.Concurrency), cfg); err != nil {
 		return orchestrator.Totals{}, err
 	}
 	if err := c.insist(ctx, nc, c.queue.open); err != nil {
@@ -225,7 +228,7 @@ func (c *coordinator) receive(ctx context.Context, m *nats.Msg) {
 func (c *coordinator) answer(ctx context.Context, in call) answer {
 	switch in.Op {
 	case opJoin:
-		return answer{State: stateOK, Manifest: c.cfg.Manifest, Lease: c.cfg.Lease, Timeout: c.timeout}
+		return answer{State: stateOK, Manifest: c.cfg.Manifest, Lease: c.cfg.Lease, Timeout: c.timeout, Replies: c.cfg.Replies > 0}
 	}
 	if in.Made != c.made {
 		return answer{State: stateOther}

@@ -20,14 +20,16 @@ type queue struct {
 	names  names
 	atOnce int           // offers that are out at once
 	lease  time.Duration // until an offer that a worker took comes back
+
+	replies int64 // bytes of them that the server keeps; 0: there is no shelf
 }
 
-func newQueue(nc *nats.Conn, n names, atOnce int, lease time.Duration) (*queue, error) {
+func newQueue(nc *nats.Conn, n names, atOnce int, cfg Config) (*queue, error) {
 	js, err := jetstream.New(nc)
-	return &queue{js, n, atOnce, lease}, err
+	return &queue{js: js, names: n, atOnce: atOnce, lease: cfg.Lease, replies: cfg.Replies}, err
 }
 
-// open makes the queue, or finds the one that is there.
+// open makes the queue and the shelf of replies, or finds those that are there.
 func (q *queue) open(ctx context.Context) error {
 	_, err := q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:                 q.names.stream,
@@ -49,7 +51,10 @@ func (q *queue) open(ctx context.Context) error {
 		MaxDeliver:    -1,
 		MaxAckPending: q.atOnce,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return q.shelve(ctx)
 }
 
 // put offers a run. One that is offered already stays as it is.
