@@ -14,7 +14,9 @@
 //
 // The student is an [agents.Agent], so that it can sit in a team of one
 // ([Seat]): its runs are recorded, replayed, forked, scored and exported as
-// those of a teacher are. [Student.Recommend] asks it directly.
+// those of a teacher are. [Student.Recommend] asks it directly. In a hybrid it
+// sits in the team of others as their planner ([Config.Planner]): its plan, in
+// its own form, is what analysts, reflector and ranker work by.
 //
 // # Servers
 //
@@ -80,14 +82,7 @@ type student struct {
 // it the log gets what else could be read of the conversation, so that a run of
 // the student shows its plan, analyses and reflections as a team's does.
 func (s student) Handle(ctx context.Context, t *agents.Turn) (message.Body, error) {
-	conversation, err := s.open(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	specs, err := t.Tools().Specs()
-	if err == nil {
-		specs, err = s.cfg.Detail.Specs(specs)
-	}
+	conversation, specs, err := s.begin(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +108,20 @@ func (s student) Handle(ctx context.Context, t *agents.Turn) (message.Body, erro
 	return nil, fmt.Errorf("%s: there is no answer after %d replies", t.Self, s.cfg.Steps)
 }
 
-// open starts the conversation.
+// begin starts the conversation, and returns what is told of the tools.
+func (s student) begin(ctx context.Context, t *agents.Turn) ([]model.Message, []model.ToolSpec, error) {
+	conversation, err := s.open(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	specs, err := t.Tools().Specs()
+	if err == nil {
+		specs, err = s.cfg.Detail.Specs(specs)
+	}
+	return conversation, specs, err
+}
+
+// open writes the opening.
 func (s student) open(ctx context.Context, t *agents.Turn) ([]model.Message, error) {
 	lines, err := s.view.Lines(ctx)
 	if err != nil {

@@ -1,32 +1,39 @@
 package trajectories
 
 import (
+	"slices"
+
 	"github.com/mars-rec/mars/message"
 	"github.com/mars-rec/mars/model"
 	"github.com/mars-rec/mars/tools"
 )
 
 // alone reports whether the run is that of a student, who works alone, and how
-// much it was told: its first prompt is that of [Detail.Opening].
+// much it was told: its first prompt is that of [Detail.Opening], and nobody else
+// has a prompt. A student that plans for a team is one of several.
 func (t *Trajectory) alone() (Detail, bool, error) {
-	for _, e := range t.Log {
-		if e.Kind != (model.Message{}).Kind() {
-			continue
-		}
-		m, err := message.Decode[model.Message](e)
+	first := slices.IndexFunc(t.Log, isPrompt)
+	if first < 0 {
+		return Full, false, nil
+	}
+	m, err := message.Decode[model.Message](t.Log[first])
+	if err != nil {
+		return Full, false, err
+	}
+	for _, d := range details() {
+		form, err := d.opening()
 		if err != nil {
 			return Full, false, err
 		}
-		for _, d := range details() {
-			form, err := d.opening()
-			if err != nil || m.Role == model.System && m.Content == form.system {
-				return d, err == nil, err
-			}
+		if m.Role == model.System && m.Content == form.system {
+			speaker := t.Log[first].From
+			return d, !slices.ContainsFunc(t.Log, func(e message.Envelope) bool { return isPrompt(e) && e.From != speaker }), nil
 		}
-		break
 	}
 	return Full, false, nil
 }
+
+func isPrompt(e message.Envelope) bool { return e.Kind == (model.Message{}).Kind() }
 
 // verbatim tells the conversation of a student: prompts, replies and results,
 // in their order, in the words in which it was told.

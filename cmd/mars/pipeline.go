@@ -48,8 +48,9 @@ Do the whole job that a YAML file describes, from a log to a measured student:
   sft      a student is trained on them; needs Python
   grpo     and goes on in the environment; needs Python
   serve    it is served, and asked about the test tasks
-  teacher  so is the teacher
-  eval     both are measured beside the classical rankers
+  hybrid   it plans for the teacher's team, if that is asked for
+  teacher  the teacher is asked, too
+  eval     all are measured beside the classical rankers
   audit    runs and rows are searched for leaks
 
 Each stage is a few mars commands, which are shown. It is skipped when commands,

@@ -92,7 +92,7 @@ func (t *tally) model(name string, teacher model.Model, maxOutput int) model.Mod
 func (s *synthesis) estimate(ctx context.Context, w *works, list []tasks.Task, runs int) (*estimate, error) {
 	free := true
 	for spec := range w.cfg.Models {
-		free = free && strings.HasPrefix(spec, "builtin")
+		free = free && strings.HasPrefix(bare(spec), "builtin")
 	}
 	if free || runs == 0 {
 		return nil, nil
@@ -100,10 +100,13 @@ func (s *synthesis) estimate(ctx context.Context, w *works, list []tasks.Task, r
 	t := tally{sums: map[[2]string]*sums{}}
 	cfg := w.cfg
 	cfg.Models = map[string]orchestrator.Model{}
-	teacher := builtin.New(builtin.Config{})
 	for spec := range w.cfg.Models {
-		price, _ := s.spending.caps.Prices.Of(spec)
-		cfg.Models[spec] = orchestrator.Model{Name: spec, Model: t.model(spec, teacher, price.MaxOutput)}
+		var teacher model.Model = builtin.New(builtin.Config{})
+		if bare(spec) != spec {
+			teacher = estimatedPlan(w.Team())
+		}
+		price, _ := s.spending.caps.Prices.Of(bare(spec))
+		cfg.Models[spec] = orchestrator.Model{Name: spec, Model: t.model(bare(spec), teacher, price.MaxOutput)}
 	}
 	cfg.Model = cfg.Models[s.model]
 	team, err := orchestrator.New(cfg)

@@ -95,13 +95,15 @@ the budgets are then those of all workers together: each asks here before a call
 
 With --student the student works in the team's place, in one conversation, on any
 server that holds its model; its runs are recorded, replayed, scored, exported
-and measured as those of a team.`),
+and measured as those of a team. With --model-for planner=student:MODEL it plans
+and others work: it is asked as it was trained, and its plan is handed to the team.`),
 		Example: `  mars synth --data data/ml --tasks tasks.jsonl --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model builtin:weights.json --out fitted.db
   mars synth --data data/ml --tasks late.jsonl --stored evidence-20160808T065024Z.db --out stored.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --concurrency 16 --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-8b --base-url http://127.0.0.1:8000/v1 --temperature 0.7 --samples 8 --out eight.db
   mars synth --data data/ml --tasks tasks.jsonl --student --model openai:star --base-url http://127.0.0.1:8000/v1 --out student.db
+  mars synth --data data/ml --tasks tasks.jsonl --model openai:qwen3-32b@http://127.0.0.1:8001/v1 --model-for planner=student:openai:star@http://127.0.0.1:8000/v1 --out hybrid.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --prices prices.yaml --budget 5.00 --max-tokens 4096 --cache replies.db --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --model openai:gpt-4.1-mini --model-for ranker=openai:gpt-4.1 --dry-run --out run.db
   mars synth --data data/ml --tasks tasks.jsonl --cluster nats://queue:4222 --nats-monitor http://queue:8222 --concurrency 64 --out run.db`,
@@ -118,12 +120,12 @@ and measured as those of a team.`),
 	f.StringVar(&s.tasks, "tasks", "", "tasks made by mars tasks, JSONL")
 	f.StringVar(&s.out, "out", "run.db", "run store; if it is there, the work goes on")
 	f.StringVar(&s.model, "model", "builtin", "model of all roles: builtin, builtin:WEIGHTS, openai:NAME, langchain:PROVIDER/NAME")
-	f.StringArrayVar(&s.modelFor, "model-for", nil, "model of one role, as ROLE=MODEL; may be given many times")
+	f.StringArrayVar(&s.modelFor, "model-for", nil, "model of one role, as ROLE=MODEL; may be given many times; planner=student:MODEL asks MODEL as a student")
 	f.Int64Var(&s.seed, "seed", 42, "seed of all that is drawn; each task gets its own from it")
 	f.Float64Var(&s.temperature, "temperature", -1, "temperature of replies; the provider's own if not given")
 	f.IntVar(&s.maxTokens, "max-tokens", 0, "tokens of one reply at most; the provider's own if 0")
 	f.BoolVar(&s.student, "student", false, "let the student work, alone, with the tools and for the roles of the team that taught it")
-	f.StringVar(&s.detail, "detail", "full", "with --student, how much it is told: full, brief or raw, as the rows that it was trained on")
+	f.StringVar(&s.detail, "detail", "full", "how much a student is told: full, brief or raw, as the rows that it was trained on")
 	f.StringVar(&s.stored, "stored", "", storedHelp)
 	f.IntVar(&s.samples, "samples", 1, "runs of each task, each drawn with a seed of its own")
 	f.IntVar(&s.concurrency, "concurrency", 4, "runs at work at once")
@@ -288,27 +290,18 @@ func (s *synthesis) setup(c *cobra.Command) (setup, error) {
 	if out.Detail, err = trajectories.ParseDetail(s.detail); err != nil {
 		return out, usagef("--%w", err)
 	}
-	if out.Detail != trajectories.Full && !s.student {
-		return out, usagef("--detail is for --student")
-	}
 	team, err := s.team.team()
 	if err != nil {
 		return out, err
 	}
-	for _, pair := range s.modelFor {
-		role, spec, ok := strings.Cut(pair, "=")
-		found := false
-		for i := range team.Seats {
-			if ok && (string(team.Seats[i].Name) == role || team.Seats[i].Role() == role) {
-				team.Seats[i].Model, found = spec, true
-			}
-		}
-		if !found || spec == "" {
-			return out, usagef("--model-for %q: want ROLE=MODEL with a role of the team: mars team lists them", pair)
-		}
+	if err := giveModels(team, s.modelFor); err != nil {
+		return out, err
 	}
 	out.Team = team
-	return out, nil
+	if out.Detail != trajectories.Full && !s.student && !isHybrid(team) {
+		return out, usagef("--detail is for --student, and for a student that plans")
+	}
+	return out, out.checkHybrid()
 }
 
 // open opens a model, and asks it whether it may work on the tasks.

@@ -175,3 +175,21 @@ func dash(s string) string {
 	}
 	return s
 }
+
+// giveModels gives seats of the team the models of their own that --model-for
+// names, ROLE=MODEL each.
+func giveModels(team orchestrator.Team, pairs []string) error {
+	for _, pair := range pairs {
+		role, spec, ok := strings.Cut(pair, "=")
+		found := false
+		for i := range team.Seats {
+			if ok && (string(team.Seats[i].Name) == role || team.Seats[i].Role() == role) {
+				team.Seats[i].Model, found = spec, true
+			}
+		}
+		if !found || spec == "" {
+			return usagef("--model-for %q: want ROLE=MODEL with a role of the team: mars team lists them", pair)
+		}
+	}
+	return nil
+}

@@ -46,7 +46,7 @@ type setup struct {
 // workers is who works: the team, or the student alone.
 func (s setup) workers() orchestrator.Team {
 	if !s.Student {
-		return s.Team
+		return hybridTeam(s.Team)
 	}
 	var names []string
 	for _, spec := range toolSpecs(s.Team) {
@@ -239,11 +239,11 @@ func (s setup) assemble(ctx context.Context, data *datasets.Dataset, open func(s
 		return nil, err
 	}
 	for spec := range s.models() {
-		m, err := open(spec)
+		m, err := open(bare(spec))
 		if err != nil {
 			return nil, err
 		}
-		cfg.Models[spec] = orchestrator.Model{Name: spec, Model: m}
+		cfg.Models[spec] = orchestrator.Model{Name: bare(spec), Model: m}
 	}
 	cfg.Model = cfg.Models[s.Model]
 	if s.Fork != nil {
@@ -279,13 +279,20 @@ func (s setup) castNow() (func(agents.Seat, tasks.View) (agents.Agent, error), s
 		digest, err := s.Detail.OpeningDigest()
 		return func(_ agents.Seat, view tasks.View) (agents.Agent, error) { return student.Agent(view), nil }, digest, err
 	}
+	if err := s.checkHybrid(); err != nil {
+		return nil, "", err
+	}
 	flags := teamFlags{prompts: s.Prompts}
 	book, err := flags.book(s.Team)
 	if err != nil {
 		return nil, "", err
 	}
 	digest, err := book.Digest()
-	return book.Cast, digest, err
+	if err != nil || !isHybrid(s.Team) {
+		return book.Cast, digest, err
+	}
+	opening, err := s.Detail.OpeningDigest()
+	return s.castHybrid(book.Cast), digest + " with the student's " + opening, err
 }
 
 // models returns the specs of all models, each with the roles that speak with
@@ -305,7 +312,7 @@ func (s setup) manifest(w *works) (trajectories.Manifest, error) {
 	m := trajectories.Manifest{Prompts: w.prompts, Models: map[string]string{}, Seed: s.Seed, Data: w.dataDigest()}
 	for spec, roles := range s.models() {
 		name := spec
-		if path, ok := strings.CutPrefix(spec, "builtin:"); ok { // other weights in the same file are another model
+		if path, ok := strings.CutPrefix(bare(spec), "builtin:"); ok { // other weights in the same file are another model
 			weights, err := fileDigest(path)
 			if err != nil {
 				return m, err

@@ -43,6 +43,8 @@ type Settings struct {
 	SFT   Stint         `yaml:"sft"`
 	GRPO  Switch[Stint] `yaml:"grpo"`
 	Serve Switch[Serve] `yaml:"serve"`
+	// Hybrid also lets the student plan for the teacher's team, and measures that.
+	Hybrid bool `yaml:"hybrid"`
 
 	Eval  Eval          `yaml:"eval"`
 	Audit Switch[Audit] `yaml:"audit"`
@@ -267,6 +269,10 @@ func (s Settings) check() error {
 		return errors.New("serve: batch and max_tokens are not negative")
 	case s.Serve.Told.Batch > 0 && (s.Serve.Told.Model != "" || s.Serve.Told.Temperature != 0):
 		return errors.New("serve: batch is of the student that is trained here, and greedy: leave out batch, or model and temperature")
+	case s.Hybrid && s.Serve.Off:
+		return errors.New("hybrid needs the student that serve asks, and serve is false")
+	case s.Hybrid && s.Teacher.BaseURL == "" && !strings.HasPrefix(s.Teacher.Model, "builtin"):
+		return errors.New("hybrid has two models at work: want teacher.base_url, so that the student's server is not taken for the teacher's")
 	case s.Tasks.PerUser < 1 || s.Tasks.TestUser < 1 || s.Tasks.Limit < 0 || s.Tasks.TestLimit < 0 || s.Audit.Told.Derive < 0:
 		return errors.New("per_user is 1 or more, and limit and derive are not negative")
 	case s.SFT.Minutes < 0 || s.GRPO.Told.Minutes < 0 || s.SFT.LoRA < 0 || s.GRPO.Told.LoRA < 0:

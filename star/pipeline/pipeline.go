@@ -3,7 +3,7 @@
 //
 //	source ─> import ─> fit ─> tasks ─> synth ─> select ─> export ─> sft ─> grpo ─┐
 //	                              │                                               v
-//	                              └──────────────> teacher ─> eval <─ serve (test tasks)
+//	                              └──────────────> teacher ─> eval <─ serve, hybrid (test tasks)
 //
 // A [Stage] is a few command lines, the files that they read, and the files that
 // they leave in the stage's folder. A record says of each stage what it was last

@@ -252,6 +252,8 @@ func TestSettings(t *testing.T) {
 		{"source: a\nteacher: {samples: 0}", "samples and concurrency are 1 or more"},
 		{"source: a\nserve: {batch: 8, model: builtin}", "batch is of the student that is trained here"},
 		{"source: a\nserve: {batch: 8, temperature: 1}", "batch is of the student that is trained here"},
+		{"source: a\nhybrid: true\nserve: false", "hybrid needs the student"},
+		{"source: a\nhybrid: true\nteacher: {model: 'openai:x'}", "want teacher.base_url"},
 		{"source: a\nserve: {batch: -1}", "not negative"},
 		{"source: a\n---\nsource: b", "more than one document"},
 		{"source: [", "line 1"},
@@ -319,6 +321,13 @@ func TestStages(t *testing.T) {
 				" --max-tokens 1024 --out $out/serve/student.jsonl --team $out/lean.yaml --distinct --batch 96 --python py\n"},
 		{"in batches, then rankings are measured", "source: a\nserve: {batch: 96}", "", "eval", "eval student=$out/serve/student.jsonl teacher="},
 		{"no student for batches", "source: a\ntrain: false\nserve: {batch: 96}", "", "serve", "off: train is false"},
+		{"no hybrid", "source: a", "", "hybrid", "off: hybrid is false"},
+		{"a hybrid", "source: a\nhybrid: true", "", "hybrid", "synth --data $out/import/data --tasks $out/tasks/test.jsonl --model builtin:$out/fit/weights.json" +
+			" --model-for planner=student:openai:star --detail brief --seed 42 --max-tokens 4096 --temperature 0 --max-failures 0 --out $out/hybrid/hybrid.db --team $out/lean.yaml"},
+		{"a hybrid of two servers", "source: a\nhybrid: true\nteacher: {model: 'openai:x', base_url: 'http://h/v1'}", "", "hybrid", "--model openai:x@http://h/v1 --model-for planner=student:openai:star "},
+		{"a hybrid without Python", "source: a\nhybrid: true", "there is no Python", "hybrid", "off: there is no Python"},
+		{"a hybrid of one that is served", "source: a\nhybrid: true\nserve: {model: 'openai:s@http://h/v1'}", "there is no Python", "hybrid", "planner=student:openai:s@http://h/v1"},
+		{"the hybrid is measured", "source: a\nhybrid: true\nserve: {batch: 8}", "", "eval", "eval student=$out/serve/student.jsonl hybrid=$out/hybrid/hybrid.db teacher="},
 		{"data that are there", "data: /ml", "", "tasks", "tasks --data /ml --after q60 --before q80"},
 	} {
 		if got := lines(t, c.yaml, c.without)[c.stage]; !strings.Contains(got, c.want) {
@@ -353,7 +362,7 @@ func TestAblations(t *testing.T) {
 	want := lines(t, string(base), "")
 	for name, changed := range map[string]string{
 		"gold-first": "select", "rule-teacher": "fit", "grpo": "grpo", "5m": "sft", "1m": "sft", "seed-43": "sft", "seed-44": "sft",
-		"no-reflection": "synth", "no-tools": "synth", "raw": "export",
+		"no-reflection": "synth", "no-tools": "synth", "raw": "export", "hybrid": "hybrid",
 	} {
 		text, err := os.ReadFile(filepath.Join(folder, name+".yaml"))
 		if err != nil {

@@ -19,6 +19,7 @@ const (
 	SFT      = "sft"
 	GRPO     = "grpo"
 	Serving  = "serve"
+	Hybrid   = "hybrid"
 	Compare  = "teacher"
 	Evaluate = "eval"
 	Auditing = "audit"
@@ -37,6 +38,7 @@ const (
 	grpoRows  = Out + Export + "/grpo"
 	answers   = Out + Serving + "/student.db"
 	ranked    = Out + Serving + "/student.jsonl"
+	planned   = Out + Hybrid + "/hybrid.db"
 	taught    = Out + Compare + "/teacher.db"
 )
 
@@ -79,7 +81,7 @@ func (s Settings) Stages(without string) []Stage {
 		}
 	}
 	return []Stage{p.imports(), p.fits(), p.makes(), p.synth(), p.selects(), p.exports(without),
-		p.sft(without), p.grpo(without), p.serves(without), p.compares(), p.evaluates(), p.audits()}
+		p.sft(without), p.grpo(without), p.serves(without), p.plans(without), p.compares(), p.evaluates(), p.audits()}
 }
 
 // LeanTeam is the file, in the pipeline's folder, of the team called lean.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -129,6 +130,37 @@ func (p plan) answersInBatches() Stage {
 	return Stage{Name: Serving, Commands: []Command{c}, Inputs: in, Outputs: []string{"student.jsonl"}, Python: true}
 }
 
+// plans lets the student plan for the teacher's team on the test tasks.
+func (p plan) plans(without string) Stage {
+	f := p.Serve.Told
+	switch {
+	case !p.Hybrid:
+		return off(Hybrid, "hybrid is false")
+	case without != "" && f.Model == "":
+		return off(Hybrid, without+", and serve.model names no student")
+	}
+	model := p.model
+	if p.Teacher.BaseURL != "" {
+		model += "@" + p.Teacher.BaseURL
+	}
+	s := p.teaches(Hybrid, testSet, planned)
+	c := Command{
+		Args: append([]string{"synth", "--data", p.data, "--tasks", testSet, "--model", model, "--model-for", "planner=student:" + cmp.Or(f.Model, "openai:star"),
+			"--detail", p.Train.Told.Detail, "--seed", p.seed(), "--max-tokens", strconv.Itoa(f.MaxTokens), "--temperature", number(f.Temperature),
+			"--max-failures", "0", "--out", planned}, p.members(true)...),
+		Aside: []string{"--concurrency", strconv.Itoa(f.Concurrency)},
+	}
+	if key := cmp.Or(f.KeyFile, p.Teacher.KeyFile); key != "" {
+		c.Aside = append(c.Aside, "--api-key-file", home(key))
+	}
+	if f.Model == "" {
+		s.Serves, s.Python, s.Distinct = p.student, true, f.Distinct
+		s.Inputs = append(s.Inputs, p.student+"/model.safetensors", p.student+"/training.json")
+	}
+	s.Commands = []Command{c}
+	return s
+}
+
 // answered is what the student answered: its runs, or its rankings.
 func (p plan) answered() string {
 	if p.Serve.Told.Batch > 0 {
@@ -144,6 +176,10 @@ func (p plan) evaluates() Stage {
 	if !p.Serve.Off && (p.student != "" || p.Serve.Told.Model != "") {
 		args = append(args, "student="+p.answered())
 		in = append(in, p.answered())
+	}
+	if p.Hybrid && (p.student != "" || p.Serve.Told.Model != "") {
+		args = append(args, "hybrid="+planned)
+		in = append(in, planned)
 	}
 	args = append(args, "teacher="+taught, "--gold", testGold, "--tasks", testSet, "--seed", p.seed(), "--measure", p.Eval.Measure, "--out", Out+Evaluate+"/results")
 	if *p.Eval.Baselines {
