@@ -3,7 +3,6 @@ package roles
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -26,35 +25,33 @@ func (r role) question(ctx context.Context, b phase.Brief, extra string) (string
 		return "", err
 	}
 	if b.Plan != nil && r.seat.Kind != "analyst" {
-		fmt.Fprintf(w, "\n## Plan\n%s\n", phase.CleanReply(b.Plan.Summary))
+		write(w, "\n## Plan\n", phase.CleanReply(b.Plan.Summary), "\n")
 		for _, s := range b.Plan.Subtasks {
-			fmt.Fprintf(w, "- %s: %s\n", s.Role, phase.CleanReply(s.Goal))
+			write(w, "- ", s.Role, ": ", phase.CleanReply(s.Goal), "\n")
 		}
 	}
 	var evidence []phase.Evidence // of all analyses, each signal once
 	for _, a := range b.Analyses {
-		fmt.Fprintf(w, "\n## Analysis of %s\n%s\n", a.Role, phase.CleanReply(a.Summary))
+		write(w, "\n## Analysis of ", a.Role, "\n", phase.CleanReply(a.Summary), "\n")
 		for _, c := range a.Claims {
-			fmt.Fprintf(w, "- %s\n", phase.CleanReply(c))
+			write(w, "- ", phase.CleanReply(c), "\n")
 		}
 		evidence = mergeEvidence(evidence, a.Evidence)
 	}
 	if len(evidence) > 0 {
-		w.WriteByte('\n')
-		w.WriteString(phase.WriteEvidence(evidence))
+		write(w, "\n", phase.WriteEvidence(evidence))
 	}
 	if b.Reflection != nil {
-		fmt.Fprintf(w, "\n## Reflection: %s\n", b.Reflection.Verdict)
+		write(w, "\n## Reflection: ", string(b.Reflection.Verdict), "\n")
 		for _, issue := range b.Reflection.Issues {
-			fmt.Fprintf(w, "- %s\n", phase.CleanReply(issue))
+			write(w, "- ", phase.CleanReply(issue), "\n")
 		}
 	}
 	if extra != "" {
-		w.WriteByte('\n')
-		w.WriteString(extra)
+		write(w, "\n", extra)
 	}
 	if b.Goal != "" {
-		fmt.Fprintf(w, "\n## Your subtask\n%s\n", phase.CleanReply(b.Goal))
+		write(w, "\n## Your subtask\n", phase.CleanReply(b.Goal), "\n")
 	}
 	if b.Round > 0 && r.seat.Kind == "analyst" {
 		w.WriteString("Your first analysis was sent back for this. What its evidence measured is kept.\n")
@@ -65,18 +62,22 @@ func (r role) question(ctx context.Context, b phase.Brief, extra string) (string
 // writeTask writes the part of a prompt that all roles share.
 func writeTask(ctx context.Context, w *bytes.Buffer, view tasks.View) error {
 	task := view.Task()
-	fmt.Fprintf(w, "## Task\nRank the candidates by how likely user %s is to take each next.\nAs of: %s\n",
-		phase.Clean(task.User), task.AsOf.UTC().Format(time.RFC3339))
-	w.WriteString("\n## Candidates\n")
+	write(w, "## Task\nRank the candidates by how likely user ", phase.Clean(task.User), " is to take each next.\n",
+		"As of: ", task.AsOf.UTC().Format(time.RFC3339), "\n\n## Candidates\n")
 	lines, err := view.Lines(ctx)
 	if err != nil {
 		return err
 	}
 	for _, line := range lines {
-		w.WriteString(line)
-		w.WriteByte('\n')
+		write(w, line, "\n")
 	}
 	return nil
+}
+
+func write(w *bytes.Buffer, texts ...string) {
+	for _, text := range texts {
+		w.WriteString(text)
+	}
 }
 
 // listed writes a list of names in one line.

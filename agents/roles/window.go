@@ -42,6 +42,7 @@ func (b *Book) history(ctx context.Context, t *agents.Turn, view tasks.View) (st
 		return "", err
 	}
 	var w strings.Builder
+	w.Grow(eventRoom * (2 + min(len(events), window.Recent)))
 	fmt.Fprintf(&w, "## History\n%d events, the latest %d of them below, oldest first.\n", len(events), len(events)-len(distant))
 	if summary != "" {
 		fmt.Fprintf(&w, "Summary of the %d before: %s\n", len(distant), phase.CleanReply(summary))
@@ -70,6 +71,7 @@ func (b *Book) summarise(ctx context.Context, t *agents.Turn, view tasks.View, e
 	for start := 0; start < len(events); start += size {
 		chunk := events[start:min(start+size, len(events))]
 		var w strings.Builder
+		w.Grow(eventRoom * (2 + len(chunk)))
 		if summary != "" {
 			fmt.Fprintf(&w, "Summary so far: %s\n\n", phase.CleanReply(summary))
 		}
@@ -96,6 +98,9 @@ func (b *Book) summarise(ctx context.Context, t *agents.Turn, view tasks.View, e
 
 // up divides and rounds up.
 func up(n, by int) int { return (n + by - 1) / by }
+
+// eventRoom is what the line of an event takes, about.
+const eventRoom = 100
 
 // writeEvents writes one line an event: date, item, rating.
 func writeEvents(ctx context.Context, w *strings.Builder, view tasks.View, events []graph.Event) error {
