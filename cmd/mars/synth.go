@@ -80,7 +80,8 @@ With --samples, there are so many runs of each task, each drawn with a seed of i
 own: what a choice of the best, a measure of difficulty and groups for GRPO are
 made of. The first goes by the task's id, the others by ID~2, ID~3 and on; a larger
 number adds to those that are there. The model must draw at random for them to
-differ: a server does at a temperature above 0, builtin never does.
+differ, at a --temperature above 0. builtin then draws how far it trusts each
+ranking of the tools, and is the rule itself at 0.
 
 What is asked of providers is bounded: --requests-per-minute and its like hold
 calls to a rate, --budget and --budget-tokens to a sum that is never passed. A

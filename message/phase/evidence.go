@@ -9,12 +9,12 @@ import (
 // evidenceHeader starts a block of evidence lines. Only a whole line counts,
 // and neither data nor a model's words can hold a line break (see [Clean]), so
 // only the program can write it.
-const evidenceHeader = "Evidence, candidates best first, each as label:level=score (level 9 is the best tenth):"
+const evidenceHeader = "Evidence, candidates best first, each as label:level=score (level from 0, the lowest score, to 9, the highest):"
 
 // WriteEvidence writes evidence for a prompt: a header, then one line for each
 // signal, and "" where there is no evidence.
 //
-//	Evidence, candidates best first, each as label:level=score (level 9 is the best tenth):
+//	Evidence, candidates best first, each as label:level=score (level from 0, the lowest score, to 9, the highest):
 //	item_cf: c09:9=0.1234 c03:7=0.09
 //	popularity: c03:9=5.1 c09:4=2.2
 //

@@ -54,7 +54,7 @@ type Evidence struct {
 // Strength is one candidate's standing in a signal.
 type Strength struct {
 	Label string  `json:"label"`
-	Level int     `json:"level"` // 0 to 9: the decile of the score among the candidates
+	Level int     `json:"level"` // 0 to 9: the tenth of the way from the lowest score to the highest
 	Score float64 `json:"score"`
 }
 

@@ -1,5 +1,5 @@
 // Package builtin is the rule-based teacher: a [model.Model] that needs no
-// network and no key, and gives the same answer every time. It is no language
+// network and no key, and gives the same answer to the same request. It is no language
 // model, and says so. It is there so that the whole of the system can be run,
 // tested and understood before anything is paid for, and because a good
 // combination of the classical signals is a teacher worth learning from.
@@ -19,7 +19,8 @@
 //	none        the tools; then their results        with tools: as a student, all of the above
 //	                                                 in one voice; without: who it is
 //
-// Every number that it writes stands in what it was given.
+// Every number that it writes stands in what it was given. At a temperature above
+// 0 it draws how far it trusts each ranking; all else stays as it is.
 package builtin
 
 import (
@@ -111,7 +112,7 @@ func (m *Model) answer(req model.Request) (model.Message, error) {
 	case "reflection":
 		body, err = reflection(&s, text)
 	case "recommend":
-		body, err = m.recommend(&s, text)
+		body, err = m.recommend(req, &s, text)
 	case "summary":
 		body = summary(text)
 	default:

@@ -10,11 +10,12 @@ import (
 
 	"github.com/mars-rec/mars/graph/rank"
 	"github.com/mars-rec/mars/message/phase"
+	"github.com/mars-rec/mars/model"
 )
 
 // recommend ranks the candidates by the fused score of the evidence. Ties go by
 // the order of the popularity ranking, then by label.
-func (m *Model) recommend(s *schema, text string) (phase.Recommend, error) {
+func (m *Model) recommend(req model.Request, s *schema, text string) (phase.Recommend, error) {
 	labels, err := s.need("candidates", "ranking", "[]")
 	if err != nil {
 		return phase.Recommend{}, err
@@ -27,14 +28,15 @@ func (m *Model) recommend(s *schema, text string) (phase.Recommend, error) {
 	if wide, ok := widest(found); ok && m.weights.Before.IsZero() { // fitted weights are for the signal that they were fitted on
 		found[rank.UserCF] = wide
 	}
-	for _, name := range m.weights.Signals() {
+	weights := m.drawn(req, found)
+	for _, name := range weights.Signals() {
 		if e, ok := found[name]; ok {
 			signals[name] = scores(e, labels)
 		}
 	}
 	fused := make([]float64, len(labels))
 	if len(signals) > 0 {
-		fused = m.weights.Fuse(signals)
+		fused = weights.Fuse(signals)
 	}
 	popular := places(found[rank.Popularity], labels)
 	order := make([]int, len(labels))
@@ -48,7 +50,10 @@ func (m *Model) recommend(s *schema, text string) (phase.Recommend, error) {
 	for place, i := range order {
 		r.Ranking[place] = labels[i]
 	}
-	r.Justification = m.justify(found, signals, labels, order)
+	r.Justification = justify(weights, found, signals, labels, order)
+	if t := temperature(req); t > 0 {
+		r.Justification += fmt.Sprintf(" The weights were drawn at temperature %g.", t)
+	}
 	return r, nil
 }
 
@@ -114,17 +119,17 @@ func places(e phase.Evidence, labels []string) []int {
 
 // justify names, for the first candidates, the signals that add most to their
 // scores.
-func (m *Model) justify(found map[string]phase.Evidence, signals map[string][]float64, labels []string, order []int) string {
+func justify(weights rank.Weights, found map[string]phase.Evidence, signals map[string][]float64, labels []string, order []int) string {
 	if len(signals) == 0 {
 		return "There is no evidence on the candidates: they stand as they were listed."
 	}
 	var names []string
-	for _, name := range m.weights.Signals() {
+	for _, name := range weights.Signals() {
 		if signals[name] != nil {
 			names = append(names, name)
 		}
 	}
-	adds := m.adds(names, signals)
+	adds := adds(weights, names, signals)
 	var b strings.Builder
 	for place, i := range order[:min(len(order), maxTop)] {
 		slices.SortStableFunc(names, func(x, y string) int { return cmp.Compare(adds[y][i], adds[x][i]) })
@@ -140,7 +145,7 @@ func (m *Model) justify(found map[string]phase.Evidence, signals map[string][]fl
 		fmt.Fprintf(&b, "%d. %s: %s. ", place+1, labels[i], strings.Join(cited, ", "))
 	}
 	rule := "fitted weights"
-	if m.weights.Before.IsZero() {
+	if weights.Before.IsZero() {
 		rule = "the built-in weights"
 	}
 	slices.Sort(names)
@@ -160,11 +165,11 @@ func cite(signal string, place, of int, score float64) string {
 
 // adds returns what each signal adds to each candidate's score, above what it
 // adds to all of them: the score with it less the score without it.
-func (m *Model) adds(names []string, signals map[string][]float64) map[string][]float64 {
-	whole := m.weights.Fuse(signals)
+func adds(weights rank.Weights, names []string, signals map[string][]float64) map[string][]float64 {
+	whole := weights.Fuse(signals)
 	adds := map[string][]float64{}
 	for _, name := range names {
-		without := m.weights
+		without := weights
 		without.Features = slices.DeleteFunc(slices.Clone(without.Features), func(f rank.Feature) bool { return f.Signal == name })
 		parts := without.Fuse(signals)
 		mean := 0.0

@@ -57,7 +57,7 @@ func (m *Model) student(req model.Request, text string) (model.Message, error) {
 	if s, err = schemaOf(phase.RecommendSchema(labels)); err != nil {
 		return model.Message{}, err
 	}
-	ranking, err := m.recommend(s, text)
+	ranking, err := m.recommend(req, s, text)
 	if err != nil {
 		return model.Message{}, err
 	}

@@ -104,7 +104,7 @@ type Reflection struct {
 type Signal struct {
 	Tool    string   `json:"tool"`
 	Signal  string   `json:"signal"`
-	Ranking []string `json:"ranking" jsonschema:"best first, each as label:level=score; level 9 is the best tenth"`
+	Ranking []string `json:"ranking" jsonschema:"best first, each as label:level=score; the level goes from 0, the lowest score, to 9, the highest"`
 }
 
 // Comparison is two answers to one request.

@@ -129,7 +129,7 @@ func TestItemCFSentences(t *testing.T) {
 	if !slices.Equal(window.Evidence, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(window.Evidence, "\n"), strings.Join(want, "\n"))
 	}
-	if r := window.Rankings; len(r) != 1 || r[0].Signal != "item_cf_recent" || fmt.Sprint(r[0].Ranking) != "[c03:6=0.7746 c01:3=0.4472 c02:0=0]" {
+	if r := window.Rankings; len(r) != 1 || r[0].Signal != "item_cf_recent" || fmt.Sprint(r[0].Ranking) != "[c03:9=0.7746 c01:5=0.4472 c02:0=0]" {
 		t.Errorf("got %v", r)
 	}
 	none := call[cf.ItemResult](t, v, cfg, "item_cf", `{"item":"e"}`)

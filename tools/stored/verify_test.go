@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/mars-rec/mars/tools/stored"
 )
 
@@ -27,6 +29,11 @@ func read(path string) (string, error) {
 		return "", err
 	}
 	fmt.Fprintf(h, "%q %q", header, dictionary)
+	values, err := zstd.NewReader(nil, zstd.WithDecoderDictRaw(stored.DictionaryID, dictionary))
+	if err != nil {
+		return "", err
+	}
+	defer values.Close()
 	rows, err := db.Query(`SELECT key, body FROM keys INDEXED BY by_key JOIN bodies ON bodies.id = keys.body_id ORDER BY key, body_id`)
 	if err != nil {
 		return "", err
@@ -37,7 +44,11 @@ func read(path string) (string, error) {
 		if err := rows.Scan(&key, &body); err != nil {
 			return "", err
 		}
-		fmt.Fprintf(h, "%q %q", key, body)
+		value, err := values.DecodeAll(body, nil)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%q %q", key, value)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil)), rows.Err()
 }

@@ -14,12 +14,13 @@ import (
 //
 // Scores are rounded to 4 significant digits first, so that what is told is
 // what is ranked. The order is by score, descending, then by item id, ascending
-// as bytes. The level is the decile among the n candidates,
+// as bytes. The level is the tenth of the way from the lowest score to the
+// highest in which the score lies,
 //
-//	level = ⌊10·below / n⌋
+//	level = min(9, ⌊10·(score − lowest) / (highest − lowest)⌋)
 //
-// where below counts the candidates with a lower score: equal scores have equal
-// levels, and the lowest is always 0.
+// or 0 for all where all are equal. The order tells already who is before whom;
+// the level tells by how much, which is what a sum of signals needs.
 func Rank(task tasks.Task, tool, signal string, scores []float64) phase.Evidence {
 	type candidate struct {
 		item  string
@@ -34,14 +35,18 @@ func Rank(task tasks.Task, tool, signal string, scores []float64) phase.Evidence
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.item, b.item))
 	})
 	e := phase.Evidence{Tool: tool, Signal: signal, Ranking: make([]phase.Strength, len(ranked))}
-	n, below := len(ranked), 0
-	for i := n - 1; i >= 0; i-- {
-		if i < n-1 && ranked[i].score != ranked[i+1].score {
-			below = n - 1 - i
-		}
-		e.Ranking[i] = phase.Strength{Label: ranked[i].label, Level: 10 * below / n, Score: ranked[i].score}
+	for i, c := range ranked {
+		e.Ranking[i] = phase.Strength{Label: c.label, Level: level(c.score, ranked[len(ranked)-1].score, ranked[0].score), Score: c.score}
 	}
 	return e
+}
+
+// level says in which tenth from lowest to highest a score lies, from 0.
+func level(score, lowest, highest float64) int {
+	if highest == lowest {
+		return 0
+	}
+	return min(9, int(10*(score-lowest)/(highest-lowest)))
 }
 
 // Round rounds to 4 significant digits.

@@ -55,14 +55,12 @@ func TestRank(t *testing.T) {
 			if d := math.Abs(s.Score - scores[at]); d > 5e-4*math.Abs(scores[at]) {
 				t.Fatalf("%s scores %g, said to be %g", s.Label, scores[at], s.Score)
 			}
-			below := 0
-			for _, other := range e.Ranking {
-				if other.Score < s.Score {
-					below++
-				}
+			high, low := e.Ranking[0].Score, e.Ranking[n-1].Score
+			if at := 10 * (s.Score - low); at < float64(s.Level)*(high-low) || at >= float64(s.Level+1)*(high-low) && s.Score < high {
+				t.Fatalf("%s has level %d, with %g from %g to %g", s.Label, s.Level, s.Score, low, high)
 			}
-			if s.Level != 10*below/n || s.Level > 9 {
-				t.Fatalf("%s has level %d, with %d of %d below", s.Label, s.Level, below, n)
+			if want := 9; s.Score == high && high > low && s.Level != want {
+				t.Fatalf("%s has the highest score and level %d, want %d", s.Label, s.Level, want)
 			}
 			if i > 0 {
 				p := e.Ranking[i-1]
