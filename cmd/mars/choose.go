@@ -99,10 +99,16 @@ func (ch choosing) open(ctx context.Context, a *app, policy filter.Policy) (_ *c
 		}
 		x.setups = append(x.setups, s)
 	}
+	specs, err := x.tools()
+	if err != nil {
+		return x, err
+	}
+	x.config.Tools = []string{} // a team without tools may call none
+	for _, spec := range specs {
+		x.config.Tools = append(x.config.Tools, spec.Name)
+	}
 	if x.config.Ruler != nil {
-		if x.config.Ruler.Tools, err = x.tools(); err != nil {
-			return x, err
-		}
+		x.config.Ruler.Tools = specs
 	}
 	if x.runs, err = filter.Index(ctx, x.stores...); err != nil {
 		return x, storeError(err)

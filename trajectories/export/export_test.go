@@ -150,7 +150,7 @@ func TestWriteCountsWhatItLeavesOut(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sft")
 	source := export.Source{Stores: []export.StoreSource{{Store: "run.db", Runs: trajectories.Manifest{Seed: 42, Setup: json.RawMessage(`{"data":"/home/someone"}`)}}}}
 	m, err := export.Write(context.Background(), dir, export.TRLSFT, export.Config{Tools: specs},
-		sifted(groups(run("t1", answer), second, broken, run("t4", answer)), filter.Valid(), filter.Top(1)), source)
+		sifted(groups(run("t1", answer), second, broken, run("t4", answer)), filter.Valid(trajectories.Linear{}, nil), filter.Top(1)), source)
 	if err != nil {
 		t.Fatal(err)
 	}

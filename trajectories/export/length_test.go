@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mars-rec/mars/trajectories"
 	"github.com/mars-rec/mars/trajectories/export"
 	"github.com/mars-rec/mars/trajectories/filter"
 	"github.com/mars-rec/mars/trajectories/mask"
@@ -23,7 +24,7 @@ func TestNoRowIsCut(t *testing.T) {
 	short, long := run("t1", answer), run("t2", strings.Replace(answer, "2 users", "2 users, who read a lot,", 1))
 	count := func(limit int) export.Manifest {
 		cfg := export.Config{Tools: specs, Tokenizer: tk, MaxLength: limit}
-		m, err := export.Write(context.Background(), t.TempDir(), export.TRLSFT, cfg, sifted(groups(short, long), filter.Valid()), export.Source{})
+		m, err := export.Write(context.Background(), t.TempDir(), export.TRLSFT, cfg, sifted(groups(short, long), filter.Valid(trajectories.Linear{}, nil)), export.Source{})
 		if err != nil {
 			t.Fatal(err)
 		}

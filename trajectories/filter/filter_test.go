@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +27,8 @@ type made struct {
 	id, task string
 	ranking  []string // labels, the right one is c02
 	claim    string   // of the analysis
-	answer   string   // of the tool
+	tool     string   // that is called; "": item_cf
+	answer   string   // its answer
 	broken   bool     // without a reflection
 }
 
@@ -57,7 +59,7 @@ func sample(m made) *filter.Sample {
 		item, _ := task.Item(label)
 		t.Run.Ranking = append(t.Run.Ranking, item)
 	}
-	call := model.ToolCall{ID: "call_1_2_2_1", Name: "item_cf", Arguments: `{"window":"all"}`}
+	call := model.ToolCall{ID: "call_1_2_2_1", Name: cmp.Or(m.tool, "item_cf"), Arguments: `{"window":"all"}`}
 	bodies := []message.Body{
 		model.Message{Role: model.User, Content: "c01 | Dune (1965) | SF\nc02 | Emma | Classics\nc03 | Ulysses\n"},
 		phase.Plan{Summary: "Look.", Subtasks: []phase.Subtask{{Role: "recent", Goal: "the last items"}}},
@@ -137,7 +139,8 @@ func TestFilters(t *testing.T) {
 		bad    made
 		want   string
 	}{
-		{filter.Valid(), made{broken: true}, "well formed: a phase is missing or malformed: .*reflection"},
+		{filter.Valid(trajectories.Linear{}, nil), made{broken: true}, "well formed: a phase is missing or malformed: .*reflection"},
+		{filter.Valid(trajectories.Linear{}, []string{"item_cf"}), made{tool: "drop_table"}, `well formed: a tool is called that there is not: message 2 calls "drop_table"`},
 		{filter.Top(1), made{ranking: []string{"c01", "c02", "c03"}}, "gold first: the first of the ranking is not right: it is at 2"},
 		{filter.Top(2), made{ranking: []string{"c01", "c03", "c02"}}, "gold in the first 2: no right item is in the first 2 of the ranking: it is at 3"},
 		{filter.Reward(filter.ByPaper(), 1.7), made{ranking: []string{"c01", "c02", "c03"}}, "its reward is under 1.7: 1.667 by paper/2"},
@@ -198,7 +201,7 @@ func TestSieveCounts(t *testing.T) {
 		{Filter: "one per task", In: 20, Kept: 10, Dropped: map[string]int{"another run of its task is as good": 10}},
 	}
 	for range 3 {
-		sieve := filter.NewSieve(filter.Top(1), filter.Valid(), filter.Best(filter.ByPaper(), 1))
+		sieve := filter.NewSieve(filter.Top(1), filter.Valid(trajectories.Linear{}, nil), filter.Best(filter.ByPaper(), 1))
 		sift(t, sieve, all...)
 		if !reflect.DeepEqual(sieve.Counts(), want) {
 			t.Fatalf("%+v, want %+v", sieve.Counts(), want)
@@ -219,16 +222,16 @@ func TestSieveEnds(t *testing.T) {
 	}
 	n := 0
 	var last error
-	for _, err := range filter.NewSieve(filter.Valid()).Each(t.Context(), groups) {
+	for _, err := range filter.NewSieve(filter.Valid(trajectories.Linear{}, nil)).Each(t.Context(), groups) {
 		n, last = n+1, err
 	}
 	if n != 3 || !errors.Is(last, lost) {
 		t.Errorf("%d groups, last error %v", n, last)
 	}
-	for range filter.NewSieve(filter.Valid()).Each(t.Context(), groups) {
+	for range filter.NewSieve(filter.Valid(trajectories.Linear{}, nil)).Each(t.Context(), groups) {
 		break
 	}
-	for _, err := range filter.NewSieve(filter.Valid()).Accepted(t.Context(), groups) {
+	for _, err := range filter.NewSieve(filter.Valid(trajectories.Linear{}, nil)).Accepted(t.Context(), groups) {
 		last = err
 	}
 	if !errors.Is(last, lost) {

@@ -191,6 +191,7 @@ func (p Policy) Scorer() Scorer {
 type Config struct {
 	Linear   trajectories.Linear // how the runs are to be told, for [Characters] and [Duplicates]
 	Ruler    *Ruler              // for [Tokens]; nil: there is no tokenizer
+	Tools    []string            // that runs may call, for [Valid]; nil: any
 	Outcomes *Outcomes           // for the difficulty; nil: none are known
 }
 
@@ -208,7 +209,7 @@ func (p Policy) filters(cfg Config) ([]Filter, error) {
 		all = append(all, Top(p.Gold.Top))
 	}
 	if p.Valid {
-		all = append(all, Valid())
+		all = append(all, Valid(cfg.Linear, cfg.Tools))
 	}
 	if p.Reward != nil && p.Reward.Min != nil {
 		all = append(all, Reward(p.Scorer(), *p.Reward.Min))
