@@ -4,11 +4,11 @@
 // needed. GOGC knows one ratio for both.
 //
 //	alive, MB   garbage before it runs, MB   the same as GOGC
-//	        4              14                     350
-//	       10              17                     170
-//	       24              24                     100, Go's default
-//	      100              62                      62
-//	    1,000             512                      51
+//	        4              14                     340
+//	       10              16                     160
+//	       20              20                     100, Go's default
+//	      100              52                      52
+//	    1,000             412                      41
 package collector
 
 import (
@@ -20,13 +20,13 @@ import (
 // What is allowed of garbage.
 const (
 	always = 12 << 20 // bytes, whatever is alive
-	share  = 2        // of what is alive: one part in so many
-	most   = 400      // per cent of what is alive
+	share  = 40       // per cent of what is alive, beside it
+	most   = 400      // per cent of what is alive, in all
 )
 
 // Percent is the GOGC for so many bytes that are alive, stacks among them.
 func Percent(alive uint64) int {
-	return int(min(most, 100/share+100*always/max(1, alive)))
+	return int(min(most, share+100*always/max(1, alive)))
 }
 
 // Follow sets GOGC to [Percent] now and after each collection, until stop is

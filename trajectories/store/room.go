@@ -27,8 +27,9 @@ type messages struct {
 
 // packing is room for a log that is written.
 type packing struct {
-	text []byte
-	meta *rawjson.Writer
+	text  []byte
+	block []byte // the text, compressed
+	meta  *rawjson.Writer
 }
 
 // log is room for the log of a run that is likely to be as long as the one before.
@@ -54,15 +55,15 @@ func (r *room) packing() *packing {
 }
 
 func (r *room) putPacking(p *packing) {
-	if cap(p.text) <= maxRoom {
+	if max(cap(p.text), cap(p.block)) <= maxRoom {
 		r.packings.Put(p)
 	}
 }
 
-// packed is room for a log that is compressed.
+// packed is room for a log that is compressed and waits to be written.
 func (r *room) packed() []byte {
 	if b, ok := r.blocks.Get().(*[]byte); ok {
-		return *b
+		return (*b)[:0]
 	}
 	return nil
 }

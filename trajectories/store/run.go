@@ -341,7 +341,8 @@ func (r *Run) pack(ctx context.Context) (logRow, error) {
 		}
 	}
 	p.text = b
-	return logRow{run: r.row.number, size: int64(len(b)), packed: r.store.zip.pack(r.store.room.packed(), b)}, nil
+	p.block = r.store.zip.pack(p.block, b) // whose room is for the worst, too much for one that waits to be written
+	return logRow{run: r.row.number, size: int64(len(b)), packed: append(r.store.room.packed(), p.block...)}, nil
 }
 
 // summarise keeps what lists of runs show.
