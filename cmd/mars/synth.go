@@ -334,8 +334,8 @@ func (s *synthesis) open(spec string, list []tasks.Task) (model.Model, error) {
 // runBatch works on the tasks and shows how far it is.
 func (a *app) runBatch(ctx context.Context, s synthesis, w *works, st *store.Store, nc *nats.Conn, list []tasks.Task) (synthReport, error) {
 	report := synthReport{Store: s.out, Model: s.model, Tasks: len(list), Samples: s.samples}
-	if s.samples > 1 && len(w.cfg.Models) == 1 && strings.HasPrefix(s.model, "builtin") {
-		a.notef("note: builtin draws nothing at random, so the %d samples of a task will be the same", s.samples)
+	if s.samples > 1 && len(w.cfg.Models) == 1 && strings.HasPrefix(s.model, "builtin") && s.temperature <= 0 {
+		a.notef("note: builtin draws at a --temperature above 0 only, so the %d samples of a task will be the same", s.samples)
 	}
 	runs := s.runs(list)
 	if err := st.AddAs(ctx, runs...); err != nil {
