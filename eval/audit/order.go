@@ -3,11 +3,13 @@ package audit
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mars-rec/mars/tasks"
@@ -20,6 +22,7 @@ type shuffling struct {
 	right  positions
 	sorted map[string]*sortedBy
 	lists  int
+	seen   map[[sha256.Size]byte]bool
 }
 
 // sortedBy counts the lists that are sorted by one key.
@@ -80,8 +83,17 @@ func (s *shuffling) orders(ctx context.Context, task tasks.Task) (map[string][]f
 	return keys, nil
 }
 
-// add looks at the list of a task.
+// add looks at the list of a task. Runs of one task have one list, which was drawn
+// once and is counted once: as many would make chance look like intent.
 func (s *shuffling) add(ctx context.Context, task tasks.Task, golds []string, place Place) error {
+	list := sha256.Sum256([]byte(strings.Join(task.Candidates, "\x00")))
+	if s.seen[list] {
+		return nil
+	}
+	if s.seen == nil {
+		s.seen = map[[sha256.Size]byte]bool{}
+	}
+	s.seen[list] = true
 	keys, err := s.orders(ctx, task)
 	if err != nil {
 		return err
