@@ -40,7 +40,7 @@ func TestGoldenToolsDoc(t *testing.T) {
 
 What the agents can call, each with an example of its answer from the small world of `+"`tasks/taskstest`"+`. This page is written by a test (`+"`make golden`"+`) and cannot differ from the program. `+"`mars tool`"+` lists the same, and calls any of them by hand.
 
-Every answer has its sentences under `+"`evidence`"+`, the numbers behind them beside it, and, where the candidates were asked about, `+"`rankings`"+`: every candidate, best first, as `+"`label:level=score`"+` with the decile of the score among the candidates for a level. Nothing in an answer is from the task's moment or later. A signal that rests on fewer than five users is called thin. The sentences of item_cf and user_cf are templates: `+"[tools/cf/sentences.tmpl](../tools/cf/sentences.tmpl)"+`.
+Every answer has its sentences under `+"`evidence`"+`, the numbers behind them beside it, and, where the candidates were asked about, `+"`rankings`"+`: every candidate, best first, as `+"`label:level=score`"+`; the level, 0 to 9, is the tenth of the way from the lowest score to the highest in which the score lies. Nothing in an answer is from the task's moment or later. A signal that rests on fewer than five users is called thin. The sentences of item_cf and user_cf are templates: `+"[tools/cf/sentences.tmpl](../tools/cf/sentences.tmpl)"+`.
 `) + "\n")
 	for _, spec := range set {
 		s := spec.Spec()
