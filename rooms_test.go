@@ -91,7 +91,7 @@ var rooms = map[string]room{
 
 	"star":          {may: []string{"agents.", "message.", "message/phase", "model.", "tools.", "tasks.", "trajectories."}, never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
 	"star/client":   {},
-	"star/pipeline": {never: []string{"agents", "orchestrator", "model", "graph", "tasks", "trajectories"}},
+	"star/pipeline": {may: []string{"star/training."}, never: []string{"agents", "orchestrator", "model", "graph", "tasks", "trajectories"}},
 	"star/service": {may: []string{"graph.", "graph/rank", "internal/api", "internal/guard", "message.", "message/phase", "model.", "star.", "star/client", "tasks.", "tools.", "trajectories."},
 		never: []string{"agents/roles", "orchestrator", "tasks/gold"}},
 	"star/environment": {may: []string{"model.", "tools.", "tasks.", "tasks/gold", "trajectories.", "trajectories/reward"}, never: []string{"agents", "orchestrator"}},

@@ -104,10 +104,7 @@ func (w *pipelineWork) line(ctx context.Context, args []string) error {
 // runs until end is called.
 func (w *pipelineWork) serve(ctx context.Context, job pipeline.Job) (url string, end func(), err error) {
 	w.app.notef("starting the model server of %s", job.Serving)
-	args := []string{"serve", job.Serving, "--listen", "127.0.0.1:0", "--name", "star"}
-	if job.Distinct {
-		args = append(args, "--distinct")
-	}
+	args := []string{"serve", job.Serving, "--listen", "127.0.0.1:0", "--name", "star", "--ranking", job.Ranking}
 	ctx, stop := context.WithCancel(ctx)
 	urls, ended := make(chan string, 1), make(chan error, 1)
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ func trainServeCommand(a *app) *cobra.Command {
 	var place placeFlags
 	var local listenFlags
 	var name string
-	var distinct bool
+	var ranking rankingFlag
 	c := &cobra.Command{
 		Use:   "serve STUDENT",
 		Short: "Serve a student over OpenAI's API, on any machine",
@@ -34,10 +35,10 @@ long.`),
 			if err := local.check("nothing: this server asks for no token"); err != nil {
 				return err
 			}
-			all := []string{"serve", args[0], "--listen", local.address, "--name", name}
-			if distinct {
-				all = append(all, "--distinct")
+			if err := ranking.check(); err != nil {
+				return err
 			}
+			all := []string{"serve", args[0], "--listen", local.address, "--name", name, "--ranking", string(ranking)}
 			err := a.trainer(c.Context(), place, all, func(e training.Event) error {
 				return a.print(e.Raw, func(w io.Writer) { fmt.Fprintln(w, e.Text["url"]) })
 			})
@@ -50,7 +51,7 @@ long.`),
 	place.add(c)
 	local.add(c, "127.0.0.1:8000", "address to listen on; port 0 takes a free one")
 	c.Flags().StringVar(&name, "name", "star", "what the model is called")
-	c.Flags().BoolVar(&distinct, "distinct", false, "never a label twice in a ranking; for students made from nothing")
+	ranking.add(c)
 	return c
 }
 
@@ -59,7 +60,7 @@ func trainEvaluateCommand(a *app) *cobra.Command {
 	var world worldFlags
 	var out string
 	var batch, limit, maxTokens int
-	var distinct bool
+	var ranking rankingFlag
 	c := &cobra.Command{
 		Use:   "evaluate STUDENT --data DIR --tasks TASKS --gold GOLD --out RANKINGS",
 		Short: "Let a student answer many tasks at once, for mars eval",
@@ -78,17 +79,18 @@ student and use mars synth --student.`),
 			if batch < 1 || limit < 0 || maxTokens < 1 {
 				return usagef("--batch and --max-tokens are 1 or more, and --limit is not negative")
 			}
+			if err := ranking.check(); err != nil {
+				return err
+			}
 			url, end, err := a.serveWorld(c.Context(), world)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, end()) }()
-			all := []string{"evaluate", args[0], "--env", url, "--out", out, "--batch", strconv.Itoa(batch), "--max-tokens", strconv.Itoa(maxTokens)}
+			all := []string{"evaluate", args[0], "--env", url, "--out", out, "--batch", strconv.Itoa(batch),
+				"--max-tokens", strconv.Itoa(maxTokens), "--ranking", string(ranking)}
 			if limit > 0 {
 				all = append(all, "--limit", strconv.Itoa(limit))
-			}
-			if distinct {
-				all = append(all, "--distinct")
 			}
 			return a.trainer(c.Context(), place, all, func(e training.Event) error {
 				n := e.Numbers
@@ -105,8 +107,23 @@ student and use mars synth --student.`),
 	c.Flags().IntVar(&batch, "batch", 64, "tasks at once")
 	c.Flags().IntVar(&maxTokens, "max-tokens", 1024, "tokens of one conversation after its prompt, what tools answer included")
 	c.Flags().IntVar(&limit, "limit", 0, "at most so many tasks; 0 is all")
-	c.Flags().BoolVar(&distinct, "distinct", false, "never a label twice in a ranking; for students made from nothing")
+	ranking.add(c)
 	return c
+}
+
+// rankingFlag says how a ranking is read off a student.
+type rankingFlag string
+
+func (f *rankingFlag) add(c *cobra.Command) {
+	c.Flags().StringVar((*string)(f), "ranking", training.Rankings()[0],
+		"how a ranking is read: free, as the student says it; distinct, never a label twice; first, all labels by how likely each is to be the first. The last two are for students made from nothing")
+}
+
+func (f rankingFlag) check() error {
+	if !slices.Contains(training.Rankings(), string(f)) {
+		return usagef("--ranking %s: want one of %s", f, strings.Join(training.Rankings(), ", "))
+	}
+	return nil
 }
 
 // trainer calls the trainer and passes on what it tells.

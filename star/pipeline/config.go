@@ -7,9 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/mars-rec/mars/star/training"
 )
 
 // Settings is a pipeline's configuration, as its YAML file says. What is not
@@ -111,7 +114,7 @@ type Serve struct {
 	KeyFile     string  `yaml:"api_key_file"`
 	MaxTokens   int     `yaml:"max_tokens"` // of a reply; with Batch, of a conversation
 	Temperature float64 `yaml:"temperature"`
-	Distinct    bool    `yaml:"distinct"` // never a label twice in a ranking
+	Ranking     string  `yaml:"ranking"` // how a ranking is read: free, distinct or first, as mars train serve has it
 	Concurrency int     `yaml:"concurrency"`
 }
 
@@ -179,7 +182,7 @@ func parse(text []byte, name string) (Settings, error) {
 		Name: name, Out: name, Format: "auto", Seed: 42, Filters: "gold-first",
 		Tasks:   Tasks{Scenario: "all", Negatives: "uniform", PerUser: 3, TrainFrom: "q60", TestFrom: "q80", Apart: true},
 		Teacher: Teacher{Model: "builtin", Samples: 1, Concurrency: 4},
-		Serve:   Switch[Serve]{Told: Serve{Concurrency: 4}},
+		Serve:   Switch[Serve]{Told: Serve{Concurrency: 4, Ranking: "free"}},
 		Audit:   Switch[Audit]{Told: Audit{Derive: 100}},
 		Eval:    Eval{Measure: "mean_hr"},
 	}
@@ -265,6 +268,8 @@ func (s Settings) check() error {
 		return fmt.Errorf("train: detail is %q: want full, brief or raw", t.Detail)
 	case s.Teacher.Samples < 1 || s.Teacher.Concurrency < 1 || s.Serve.Told.Concurrency < 1:
 		return errors.New("samples and concurrency are 1 or more")
+	case !slices.Contains(training.Rankings(), s.Serve.Told.Ranking):
+		return fmt.Errorf("serve: ranking is %q: want one of %s", s.Serve.Told.Ranking, strings.Join(training.Rankings(), ", "))
 	case s.Serve.Told.Batch < 0 || s.Serve.Told.MaxTokens < 0:
 		return errors.New("serve: batch and max_tokens are not negative")
 	case s.Serve.Told.Batch > 0 && (s.Serve.Told.Model != "" || s.Serve.Told.Temperature != 0):

@@ -62,8 +62,8 @@ type Stage struct {
 	Outputs  []string // what counts of the files and folders in its folder
 	// Serves is the checkpoint that a model server must hold while the commands
 	// run; "": none.
-	Serves   string
-	Distinct bool // the server never says a label twice in a ranking
+	Serves  string
+	Ranking string // how that server reads a ranking; "": there is none
 	// Resumes says that an interrupted stage goes on with what is in its folder,
 	// and that what is there is set aside, not removed, when other settings ask
 	// for something else.

@@ -316,9 +316,9 @@ func TestStages(t *testing.T) {
 		{"then no student", "source: a\ntrain: false", "", "serve", "off: train is false, and serve.model names no student"},
 		{"unless one is served", "source: a\ntrain: false\nserve: {model: builtin}", "", "eval", "eval student=$out/serve/student.db teacher="},
 		{"no Python", "source: a", "there is no Python", "grpo", "off: there is no Python"},
-		{"in batches", "source: a\nserve: {batch: 96, distinct: true}\ntrain: {python: py}", "", "serve",
+		{"in batches", "source: a\nserve: {batch: 96, ranking: distinct}\ntrain: {python: py}", "", "serve",
 			"train evaluate $out/grpo/student --data $out/import/data --tasks $out/tasks/test.jsonl --gold $out/tasks/test-gold.jsonl --detail brief" +
-				" --max-tokens 1024 --out $out/serve/student.jsonl --team $out/lean.yaml --distinct --batch 96 --python py\n"},
+				" --max-tokens 1024 --ranking distinct --out $out/serve/student.jsonl --team $out/lean.yaml --batch 96 --python py\n"},
 		{"in batches, then rankings are measured", "source: a\nserve: {batch: 96}", "", "eval", "eval student=$out/serve/student.jsonl teacher="},
 		{"no student for batches", "source: a\ntrain: false\nserve: {batch: 96}", "", "serve", "off: train is false"},
 		{"no hybrid", "source: a", "", "hybrid", "off: hybrid is false"},

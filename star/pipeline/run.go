@@ -198,11 +198,14 @@ func (r *runner) place(arg string) string {
 
 func (r *runner) folder(stage string) string { return filepath.Join(r.Dir, stage) }
 
-// lines are what of a stage's command lines counts.
+// lines are what of a stage's command lines counts, that of its server included.
 func (s Stage) lines() [][]string {
 	var out [][]string
 	for _, c := range s.Commands {
 		out = append(out, c.Args)
+	}
+	if s.Serves != "" {
+		out = append(out, []string{"serve", s.Serves, "--ranking", s.Ranking})
 	}
 	return out
 }

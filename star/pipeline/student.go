@@ -102,7 +102,7 @@ func (p plan) serves(without string) Stage {
 		c.Args = append(c.Args, "--model", f.Model)
 	} else {
 		c.Args = append(c.Args, "--model", "openai:star", "--response-format", "text")
-		s.Serves, s.Python, s.Distinct = p.student, true, f.Distinct
+		s.Serves, s.Python, s.Ranking = p.student, true, f.Ranking
 		s.Inputs = append(s.Inputs, p.student+"/model.safetensors", p.student+"/training.json")
 	}
 	if f.Model != "builtin" {
@@ -120,11 +120,8 @@ func (p plan) answersInBatches() Stage {
 	f := p.Serve.Told
 	c := Command{
 		Args: append([]string{"train", "evaluate", p.student, "--data", p.data, "--tasks", testSet, "--gold", testGold, "--detail", p.Train.Told.Detail,
-			"--max-tokens", strconv.Itoa(f.MaxTokens), "--out", ranked}, p.members(false)...),
+			"--max-tokens", strconv.Itoa(f.MaxTokens), "--ranking", f.Ranking, "--out", ranked}, p.members(false)...),
 		Aside: append([]string{"--batch", strconv.Itoa(f.Batch)}, p.python()...),
-	}
-	if f.Distinct {
-		c.Args = append(c.Args, "--distinct")
 	}
 	in := append([]string{p.sealed, testSet, testGold, p.student + "/model.safetensors", p.student + "/training.json"}, p.teamFiles(false)...)
 	return Stage{Name: Serving, Commands: []Command{c}, Inputs: in, Outputs: []string{"student.jsonl"}, Python: true}
@@ -154,7 +151,7 @@ func (p plan) plans(without string) Stage {
 		c.Aside = append(c.Aside, "--api-key-file", home(key))
 	}
 	if f.Model == "" {
-		s.Serves, s.Python, s.Distinct = p.student, true, f.Distinct
+		s.Serves, s.Python, s.Ranking = p.student, true, f.Ranking
 		s.Inputs = append(s.Inputs, p.student+"/model.safetensors", p.student+"/training.json")
 	}
 	s.Commands = []Command{c}

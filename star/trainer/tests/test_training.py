@@ -226,13 +226,48 @@ def test_distinct_labels_are_never_said_twice(trained):
         assert left == allowed, text
 
 
+@pytest.mark.parametrize("candidates", [20, 5])
+def test_the_first_label_ranks_them_all(trained, candidates):
+    from transformers import AutoTokenizer
+
+    from star_trainer.sample import ranked
+
+    out, _ = trained
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    tokenizer.padding_side = "left"
+    (first,) = ranked("first", tokenizer, candidates)
+    labels = [f"c{i:02d}" for i in range(1, candidates + 1)]
+    likely = torch.randperm(candidates, generator=torch.Generator().manual_seed(5)).tolist()
+    prompt = "<recommend> with the labels, c03. <recommend>"
+    ids = tokenizer([prompt, "c01 " + prompt], add_special_tokens=False, padding=True, return_tensors="pt")["input_ids"]
+    vocabulary = tokenizer.get_vocab()
+    for at in range(candidates + 3):
+        scores = torch.zeros(2, len(tokenizer))
+        for place, i in enumerate(likely):  # the second row is of the contrary opinion; later ones are heard by nobody
+            told = 100 - place if at == 1 else 100 + place
+            scores[0, vocabulary[labels[i] + '", "']] = told
+            scores[1, vocabulary[labels[i] + '", "']] = 200 - told
+        ids = torch.cat([ids, first(ids, scores).argmax(1, keepdim=True)], 1)
+    best = [labels[i] for i in likely]
+    for row, order in zip(ids, (best, best[::-1]), strict=True):
+        said = tokenizer.decode(row)
+        assert said.endswith('<recommend>["' + '", "'.join(order) + '"]</recommend>'), said
+
+
+def test_an_unknown_reading_is_an_error(trained):
+    from star_trainer.sample import ranked
+
+    with pytest.raises(ValueError, match="free, distinct, first"):
+        ranked("best", None, 20)
+
+
 def test_company_does_not_change_what_is_said(trained):
     from star_trainer import student
     from star_trainer.together import Asked, Together
 
     out, _ = trained
     model, tokenizer = student.load(str(out), "float32")
-    served = Together(model.eval(), tokenizer, None)
+    served = Together(model.eval(), tokenizer, "free")
     prompts = [tokenizer(t, add_special_tokens=False)["input_ids"] for t in ("<plan>", "c01 c02 <recommend>", "c07")]
     asked = [Asked(p, 12, 1.0 if i else 0.0, seed=i) for i, p in enumerate(prompts)]
     alone = [served.turn(a) for a in asked]
@@ -278,7 +313,7 @@ def test_it_answers_over_openais_api(trained):
     from star_trainer import serve
 
     out, _ = trained
-    http = serve.listen(serve.Server(str(out), "star", distinct=True), "127.0.0.1:0")
+    http = serve.listen(serve.Server(str(out), "star", "distinct"), "127.0.0.1:0")
     threading.Thread(target=http.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{http.server_address[1]}"
     models = json.load(urllib.request.urlopen(url + "/v1/models"))
@@ -305,7 +340,7 @@ def test_it_answers_over_openais_api(trained):
 
 def test_an_evaluation_is_a_ranking_file(trained, environment, tmp_path):
     out, _ = trained
-    told = evaluate.run(str(out), environment, tmp_path / "r.jsonl", 4, 4, False, 64)
+    told = evaluate.run(str(out), environment, tmp_path / "r.jsonl", 4, 4, "first", 64)
     lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
     assert len(lines) == 4 == told["tasks"] and all(set(line) == {"id", "ranking"} for line in lines)
 

@@ -53,13 +53,13 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, required=True, help="file of answers to write, JSON lines")
     evaluate.add_argument("--batch", type=int, default=64)
     evaluate.add_argument("--limit", type=int, help="at most so many tasks")
-    evaluate.add_argument("--distinct", action="store_true", help="never a label twice in a ranking")
+    evaluate.add_argument("--ranking", default="free", help="how it is read: free, distinct or first")
     evaluate.add_argument("--max-tokens", type=int, default=1024, help="of a conversation after its prompt")
     serve = commands.add_parser("serve", help="answer over OpenAI's API")
     serve.add_argument("model", help="checkpoint")
     serve.add_argument("--listen", default="127.0.0.1:8000", help="address; port 0 takes a free one")
     serve.add_argument("--name", default="star", help="what the model is called")
-    serve.add_argument("--distinct", action="store_true", help="never a label twice in a ranking")
+    serve.add_argument("--ranking", default="free", help="how it is read: free, distinct or first")
     return p
 
 
@@ -86,11 +86,11 @@ def main(argv: list[str] | None = None) -> int:
         elif args.command == "evaluate":
             from star_trainer import evaluate
 
-            evaluate.run(args.model, args.env, args.out, args.batch, args.limit, args.distinct, args.max_tokens)
+            evaluate.run(args.model, args.env, args.out, args.batch, args.limit, args.ranking, args.max_tokens)
         else:
             from star_trainer import serve
 
-            serve.run(args.model, args.listen, args.name, args.distinct)
+            serve.run(args.model, args.listen, args.name, args.ranking)
     except (ValueError, OSError) as e:
         print(f"star-trainer {args.command}: {e}", file=sys.stderr)
         return 1

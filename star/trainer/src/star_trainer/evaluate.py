@@ -18,7 +18,7 @@ from star_trainer.rollout import Episode, Limits, Rollout
 
 
 def run(
-    model_dir: str, url: str, out: Path, batch: int, limit: int | None, distinct: bool, max_tokens: int
+    model_dir: str, url: str, out: Path, batch: int, limit: int | None, ranking: str, max_tokens: int
 ) -> dict[str, float]:
     """Writes a line for each task: ranking, form, calls, tokens. Returns the shares."""
     import torch
@@ -27,7 +27,7 @@ def run(
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     tokenizer.padding_side = "left"
     with Environment(url) as environment:
-        return _answer(model, tokenizer, environment, out, batch, limit, distinct, max_tokens)
+        return _answer(model, tokenizer, environment, out, batch, limit, ranking, max_tokens)
 
 
 def _answer(
@@ -37,17 +37,16 @@ def _answer(
     out: Path,
     batch: int,
     limit: int | None,
-    distinct: bool,
+    ranking: str,
     max_tokens: int,
 ) -> dict[str, float]:
     tasks = environment.tasks()[:limit]
     rollout = Rollout(environment, tokenizer, Limits(max_tokens), 0, permute=False)
     config = sample.generation(tokenizer, 0)
     widest = max(len(t["candidates"]) for t in tasks)
-    processors = [sample.DistinctLabels(tokenizer, widest)] if distinct else []
 
     def greedy(prompts: list[list[int]], rooms: list[int]) -> list[list[int]]:
-        return sample.turns(model, tokenizer, prompts, rooms, config, list(processors))
+        return sample.turns(model, tokenizer, prompts, rooms, config, sample.ranked(ranking, tokenizer, widest))
 
     began = time.monotonic()
     sums = {

@@ -95,10 +95,10 @@ class Player:
             config = sample.generation(tokenizer, args.temperature, args.top_p, args.top_k)
             model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
             widest = max(map(len, self._candidates.values()))
-            processors = [sample.DistinctLabels(tokenizer, widest)] if self._distinct else []
+            processors = sample.ranked("distinct" if self._distinct else "free", tokenizer, widest)
             model.eval()
             try:
-                return sample.turns(model, tokenizer, told, rooms, config, list(processors))
+                return sample.turns(model, tokenizer, told, rooms, config, processors)
             finally:
                 model.train()
 

@@ -1,4 +1,4 @@
-"""Samples turns with transformers: padded batches, a bound on each, and if asked never a label twice in a ranking."""
+"""Samples turns with transformers: padded batches, a bound on each, and the reading of a ranking that was asked for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from star_trainer.labels import label
 from star_trainer.vocabulary import NEXT
 
 _OPENS, _CLOSES = '["', '"]'
+
+# How a ranking is read off a student: as it says it, with no label twice, or by how likely each label is to be first.
+RANKINGS = ("free", "distinct", "first")
+
+
+def ranked(how: str, tokenizer: Any, candidates: int) -> list[LogitsProcessor]:
+    """What reads the rankings of one batch; candidates: of the widest task."""
+    if how not in RANKINGS:
+        raise ValueError(f"ranking {how!r}: there are {', '.join(RANKINGS)}")
+    if how == "free":
+        return []
+    return [(DistinctLabels if how == "distinct" else FirstLabel)(tokenizer, candidates)]
 
 
 class DistinctLabels(LogitsProcessor):
@@ -40,14 +52,14 @@ class DistinctLabels(LogitsProcessor):
         opened = (input_ids == self._open).any(1)
         for i in opened.nonzero().flatten().tolist():
             row = input_ids[i].tolist()
-            allowed = self._allowed(row[len(row) - row[::-1].index(self._open) :])
+            allowed = self._allowed(i, row[len(row) - row[::-1].index(self._open) :], scores[i])
             if allowed:
                 kept = scores[i, allowed].clone()
                 scores[i] = float("-inf")
                 scores[i, allowed] = kept
         return scores
 
-    def _allowed(self, written: list[int]) -> list[int]:
+    def _allowed(self, row: int, written: list[int], scores: torch.Tensor) -> list[int]:
         """The tokens that may follow what was written since the tag; none where the form has ended or was left.
 
         The prompt names the tag too, and there something else follows it.
@@ -61,12 +73,37 @@ class DistinctLabels(LogitsProcessor):
         left = [i for i, t in enumerate(self._more) if t not in used]
         if len(used) == len(said):  # a task of fewer candidates closes before
             more = self._more if len(left) > 1 else []
-            return [*(more[i] for i in left if more), *(self._last[i] for i in left)]
+            named = self._next(row, len(said), left, scores)
+            return [*(more[i] for i in named if more), *(self._last[i] for i in named)]
         if said[len(used)] not in [self._last[i] for i in left]:
             return []
         since = said[len(used) + 1 :]
         going = since == self._closes[: len(since)] and len(since) < len(self._closes)
         return [self._closes[len(since)]] if going else []
+
+    def _next(self, row: int, place: int, left: list[int], scores: torch.Tensor) -> list[int]:
+        """The labels that may come at this place, from 0."""
+        return left
+
+
+class FirstLabel(DistinctLabels):
+    """Ranks all labels by how likely each was to be the first.
+
+    A student that was taught rankings whose first place is right, and whose others are whatever its teacher thought of
+    them, knows more of the first place than of all that follow. Its probabilities there are a ranking of their own
+    (Reddy et al., FIRST: Faster Improved Listwise Reranking with Single Token Decoding, EMNLP 2024), and what is said
+    is that one. It is for one batch: a row keeps its place while its turn is sampled.
+    """
+
+    def __init__(self, tokenizer: Any, candidates: int) -> None:
+        super().__init__(tokenizer, candidates)
+        self._order: dict[int, list[int]] = {}
+
+    def _next(self, row: int, place: int, left: list[int], scores: torch.Tensor) -> list[int]:
+        if place == 0:
+            likely = scores[self._more]
+            self._order[row] = sorted(left, key=lambda i: -float(likely[i]))
+        return [self._order[row][place]]
 
 
 def turns(

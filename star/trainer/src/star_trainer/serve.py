@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from star_trainer import sample, student
+from star_trainer import student
 from star_trainer.calls import parse
 from star_trainer.together import Asked, Together
 
@@ -27,15 +27,14 @@ class Refused(ValueError):
 class Server:
     """A checkpoint, and what it says to chat requests."""
 
-    def __init__(self, model_dir: str, name: str, distinct: bool) -> None:
+    def __init__(self, model_dir: str, name: str, ranking: str) -> None:
         import torch
 
         gpu = torch.cuda.is_available()
         self.name = name
         self._model, self._tokenizer = student.load(model_dir, "bfloat16" if gpu else "float32")
         self._model.to("cuda" if gpu else "cpu").eval()
-        widest = sample.DistinctLabels(self._tokenizer, 20) if distinct else None
-        self._together = Together(self._model, self._tokenizer, widest)
+        self._together = Together(self._model, self._tokenizer, ranking)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to a chat request, as OpenAI's API has it."""
@@ -181,9 +180,9 @@ def listen(server: Server, address: str) -> ThreadingHTTPServer:
     return http
 
 
-def run(model_dir: str, address: str, name: str, distinct: bool) -> None:
+def run(model_dir: str, address: str, name: str, ranking: str) -> None:
     """Serves until it is interrupted; the URL is printed first."""
-    http = listen(Server(model_dir, name, distinct), address)
+    http = listen(Server(model_dir, name, ranking), address)
     host, port = http.server_address[:2]
     print(json.dumps({"event": "serving", "url": f"http://{host!s}:{port}/v1"}), flush=True)
     try:

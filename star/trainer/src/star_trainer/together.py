@@ -21,6 +21,8 @@ from transformers import LogitsProcessor
 
 from star_trainer import sample
 
+_WIDEST = 20  # candidates of a task
+
 
 @dataclass
 class Asked:
@@ -62,8 +64,9 @@ class Noise(LogitsProcessor):
 class Together:
     """Samples turns of one model in batches of what waits."""
 
-    def __init__(self, model: Any, tokenizer: Any, distinct: sample.DistinctLabels | None, most: int = 96) -> None:
-        self._model, self._tokenizer, self._distinct, self._most = model, tokenizer, distinct, most
+    def __init__(self, model: Any, tokenizer: Any, ranking: str, most: int = 96) -> None:
+        sample.ranked(ranking, tokenizer, _WIDEST)  # what cannot be read is an error now
+        self._model, self._tokenizer, self._ranking, self._most = model, tokenizer, ranking, most
         self._waiting: queue.Queue[Asked] = queue.Queue()
         threading.Thread(target=self._work, daemon=True).start()
 
@@ -89,7 +92,7 @@ class Together:
                 a.done.set()
 
     def _sample(self, batch: list[Asked]) -> None:
-        processors = [self._distinct] if self._distinct else []
+        processors = sample.ranked(self._ranking, self._tokenizer, _WIDEST)
         if any(a.temperature > 0 for a in batch):
             processors.append(Noise(batch, self._model.device))
         written = sample.turns(
