@@ -18,6 +18,11 @@ type Linear struct {
 	// the analyses that were written anew. The tool calls behind them stay, for
 	// what they measured still holds.
 	SkipRevised bool
+	// Parallel tells what was done at once as done at once: members who have not
+	// heard of each other, the analysts for one, call their tools in the same
+	// turns, as parallel calls, and what they concluded comes after all of them.
+	// A student of such rows answers in fewer turns.
+	Parallel bool
 	// Detail is how much the student is told.
 	Detail Detail
 }
@@ -63,9 +68,17 @@ func Serialize(t *Trajectory, how Linear) ([]model.Message, error) {
 		return nil, err
 	}
 	for _, e := range t.Log {
+		if !s.group.has(e) && !(how.Parallel && s.group.may(e)) {
+			if err := s.tell(); err != nil {
+				return nil, err
+			}
+		}
 		if err := s.add(e); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.tell(); err != nil {
+		return nil, err
 	}
 	s.flush()
 	if !s.ranked {
@@ -83,6 +96,7 @@ type serializer struct {
 	results  map[string]tools.Result
 	refs     map[string]message.ID // of the results
 	made     map[string]bool       // calls, by name and arguments
+	group    group
 	analyses map[message.ID]phase.Analysis
 	last     map[string]message.ID // of each role, its last analysis
 	ranked   bool
@@ -111,23 +125,27 @@ func (s *serializer) index() error {
 }
 
 func (s *serializer) add(e message.Envelope) error {
+	turn := s.group.turn(e)
 	switch e.Kind {
 	case (model.Output{}).Kind():
 		out, err := message.Decode[model.Output](e)
 		if err != nil {
 			return err
 		}
-		return s.calls(e.ID, out.Message)
+		if len(out.Message.ToolCalls) > 0 {
+			out.Message.Ref = e.ID
+			turn.calls = append(turn.calls, out.Message)
+		}
 	case phase.Plan{}.Kind():
-		return put[phase.Plan](s, e)
+		return put[phase.Plan](turn, e)
 	case phase.Analysis{}.Kind():
 		if a := s.analyses[e.ID]; !(s.how.SkipRevised && s.last[a.Role] != e.ID) {
-			s.say(e.ID, phase.Write(s.how.Detail.analysis(a)))
+			turn.conclude(e.ID, phase.Write(s.how.Detail.analysis(a)))
 		}
 	case phase.Reflection{}.Kind():
 		r, err := message.Decode[phase.Reflection](e)
 		if err == nil && !(s.how.SkipRevised && r.Verdict == phase.Revise) {
-			s.say(e.ID, phase.Write(r))
+			turn.conclude(e.ID, phase.Write(r))
 		}
 		return err
 	case phase.Recommend{}.Kind():
@@ -135,18 +153,39 @@ func (s *serializer) add(e message.Envelope) error {
 			return nil // the team's answer repeats its ranker's
 		}
 		s.ranked = true
-		return put[phase.Recommend](s, e)
+		return put[phase.Recommend](turn, e)
 	}
 	return nil
 }
 
-// put writes a body as the assistant's words.
-func put[B message.Body](s *serializer, e message.Envelope) error {
+// put concludes with a body.
+func put[B message.Body](t *turn, e message.Envelope) error {
 	b, err := message.Decode[B](e)
 	if err == nil {
-		s.say(e.ID, phase.Write(b))
+		t.conclude(e.ID, phase.Write(b))
 	}
 	return err
+}
+
+// tell adds what the group said: the calls of its members, round by round, and
+// then what each of them concluded.
+func (s *serializer) tell() error {
+	for round := 0; ; round++ {
+		replies := s.group.round(round)
+		if len(replies) == 0 {
+			break
+		}
+		if err := s.call(replies); err != nil {
+			return err
+		}
+	}
+	for _, t := range s.group.turns {
+		for _, m := range t.words {
+			s.say(m.Ref, m.Content)
+		}
+	}
+	s.group = group{}
+	return nil
 }
 
 // say adds words to the assistant's message.
@@ -163,37 +202,43 @@ func (s *serializer) say(id message.ID, text string) {
 	s.open.Content += text
 }
 
-// calls ends the assistant's message with tool calls, if the reply made any,
-// and adds their answers.
-func (s *serializer) calls(id message.ID, reply model.Message) error {
+// call ends the assistant's message with the tool calls of replies, if there
+// are any that have an answer and were not made before, and adds their answers.
+func (s *serializer) call(replies []model.Message) error {
+	var calls []model.ToolCall
 	var answers []model.Message
-	for _, call := range reply.ToolCalls {
-		r, ok := s.results[call.ID]
-		if !ok {
-			continue
+	for _, reply := range replies {
+		before := len(calls)
+		for _, call := range reply.ToolCalls {
+			r, ok := s.results[call.ID]
+			if !ok {
+				continue
+			}
+			call.Arguments = spacedArguments(call.Arguments)
+			key := call.Name + " " + call.Arguments
+			if s.made[key] {
+				continue
+			}
+			s.made[key] = true
+			told, err := s.how.Detail.Answer(r)
+			if err != nil {
+				return err
+			}
+			calls = append(calls, call)
+			answers = append(answers, model.Message{Ref: s.refs[call.ID], Role: model.ToolRole, Content: told, ToolCallID: call.ID, Name: call.Name})
 		}
-		call.Arguments = spacedArguments(call.Arguments)
-		key := call.Name + " " + call.Arguments
-		if s.made[key] {
-			continue
+		if len(calls) > before {
+			s.say(reply.Ref, phase.CleanReply(reply.Content))
+			if s.open.Ref == "" {
+				s.open.Ref = reply.Ref
+			}
 		}
-		s.made[key] = true
-		told, err := s.how.Detail.Answer(r)
-		if err != nil {
-			return err
-		}
-		s.open.ToolCalls = append(s.open.ToolCalls, call)
-		answers = append(answers, model.Message{Ref: s.refs[call.ID], Role: model.ToolRole, Content: told, ToolCallID: call.ID, Name: call.Name})
 	}
-	if len(answers) == 0 {
-		return nil
+	if len(calls) > 0 {
+		s.open.ToolCalls = calls
+		s.flush()
+		s.messages = append(s.messages, answers...)
 	}
-	s.say(id, phase.CleanReply(reply.Content))
-	if s.open.Ref == "" {
-		s.open.Ref = id
-	}
-	s.flush()
-	s.messages = append(s.messages, answers...)
 	return nil
 }
 

@@ -28,6 +28,7 @@ type exporting struct {
 	shard, permutations      int
 	seed                     int64
 	all, final, force        bool
+	parallel                 bool
 	splits                   filter.Splits
 }
 
@@ -113,6 +114,7 @@ will; with --max-length those that it would cut are left out, and counted.`),
 	f.StringVar(&e.detail, "detail", "full", "how much the student is told: full, or, for a small student made from nothing, brief: labels and levels; raw: labels and numbers")
 	f.BoolVar(&e.force, "force", false, "replace files in --out that no export wrote, or that were changed since")
 	f.BoolVar(&e.final, "final", false, "leave out what the reflector sent back, and keep the answer that came of it")
+	f.BoolVar(&e.parallel, "parallel-calls", false, "tell the tool calls of members who worked at once as parallel calls: a student of such rows answers in fewer turns")
 	return c
 }
 
@@ -128,7 +130,7 @@ func (e *exporting) check() (err error) {
 	if e.reward != "" && !export.OfTasks(e.consumer) {
 		return usagef("--reward is for %s and %s, which have a reward.py", export.TRLGRPO, export.VerlRL)
 	}
-	e.linear.SkipRevised = e.final
+	e.linear.SkipRevised, e.linear.Parallel = e.final, e.parallel
 	if e.linear.Detail, err = trajectories.ParseDetail(e.detail); err != nil {
 		return usagef("--%w", err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 func inspectCommand(a *app) *cobra.Command {
-	var full, masks, final bool
+	var full, masks, final, parallel bool
 	var status string
 	var count counting
 	c := &cobra.Command{
@@ -43,7 +43,7 @@ is said what a trainer that takes no more would cut off.`),
 			if len(args) == 2 && status != "" {
 				return usagef("--status chooses runs of the list: leave it out, or the ID")
 			}
-			for _, name := range []string{"template", "tokenizer", "max-length", "final"} {
+			for _, name := range []string{"template", "tokenizer", "max-length", "final", "parallel-calls"} {
 				if c.Flags().Changed(name) && !masks {
 					return usagef("--%s goes with --mask", name)
 				}
@@ -79,7 +79,7 @@ is said what a trainer that takes no more would cut off.`),
 			if !masks {
 				return print(t, func(r *reader) { r.trajectory(t) })
 			}
-			m, err := maskOf(st, t, trajectories.Linear{SkipRevised: final}, &count)
+			m, err := maskOf(st, t, trajectories.Linear{SkipRevised: final, Parallel: parallel}, &count)
 			if err != nil {
 				return err
 			}
@@ -89,6 +89,7 @@ is said what a trainer that takes no more would cut off.`),
 	c.Flags().BoolVar(&full, "full", false, "print long texts whole")
 	c.Flags().BoolVar(&masks, "mask", false, "show what the student learns from, with what is trained marked")
 	c.Flags().BoolVar(&final, "final", false, "with --mask: leave out what the reflector sent back")
+	c.Flags().BoolVar(&parallel, "parallel-calls", false, "with --mask: calls of members who worked at once as parallel calls")
 	count.flags(c)
 	c.Flags().StringVar(&status, "status", "", "list only runs that are pending, running, done or failed")
 	return c

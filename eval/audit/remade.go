@@ -34,7 +34,7 @@ type remade struct {
 func newRemade(ctx context.Context, source Source, m manifest, golds map[string]gold.Gold) (*remade, error) {
 	d := &remade{source: source, m: m, golds: golds, byTask: map[string][]string{}, known: map[string]bool{}}
 	for _, final := range []bool{false, true} { // which one it was no manifest tells
-		maker, err := source.Exporter(m.For, m.As, trajectories.Linear{SkipRevised: final, Detail: m.Detail})
+		maker, err := source.Exporter(m.For, m.As, trajectories.Linear{SkipRevised: final, Parallel: m.Parallel, Detail: m.Detail})
 		if err != nil {
 			return nil, err
 		}

@@ -23,12 +23,13 @@ import (
 // manifest is what an export says of itself, as far as an audit reads it. Files
 // may name the split that they belong to.
 type manifest struct {
-	For     string              `json:"for"`
-	As      export.Format       `json:"as"`
-	Split   string              `json:"split"`
-	Detail  trajectories.Detail `json:"detail"`
-	Files   []rowsFile          `json:"files"`
-	Filters []struct {
+	For      string              `json:"for"`
+	As       export.Format       `json:"as"`
+	Split    string              `json:"split"`
+	Detail   trajectories.Detail `json:"detail"`
+	Parallel bool                `json:"parallel_calls"`
+	Files    []rowsFile          `json:"files"`
+	Filters  []struct {
 		Filter string `json:"filter"`
 	} `json:"filters"`
 	Permutations int   `json:"permutations"` // rows of a run, each under an order of its own

@@ -29,13 +29,15 @@ type Manifest struct {
 	For string `json:"for"` // the exporter's name
 	As  Format `json:"as"`
 	// Detail is how much the student is told; it is served with the same.
-	Detail  trajectories.Detail `json:"detail,omitempty"`
-	Splits  []Side              `json:"splits"` // train first
-	Files   []File              `json:"files"`  // the rows, in order
-	Beside  []File              `json:"beside"` // ready to run: what trains on them, and what it needs
-	Rows    int                 `json:"rows"`
-	Longest int                 `json:"longest_row_bytes,omitempty"` // of JSON lines
-	Schema  string              `json:"schema"`                      // hash of the columns and their types, as parquet tells them
+	Detail trajectories.Detail `json:"detail,omitempty"`
+	// Parallel says that calls of members who worked at once are parallel calls.
+	Parallel bool   `json:"parallel_calls,omitempty"`
+	Splits   []Side `json:"splits"` // train first
+	Files    []File `json:"files"`  // the rows, in order
+	Beside   []File `json:"beside"` // ready to run: what trains on them, and what it needs
+	Rows     int    `json:"rows"`
+	Longest  int    `json:"longest_row_bytes,omitempty"` // of JSON lines
+	Schema   string `json:"schema"`                      // hash of the columns and their types, as parquet tells them
 	// Policy says which runs are wanted, and Filters what that came to: each of
 	// the filters, in order, with its counts by reason.
 	Policy       *filter.Policy `json:"policy,omitempty"`
@@ -106,7 +108,7 @@ var ErrNoRows = errors.New("there is no row to write")
 // and in the way an [InTheWayError]. Without a row it is [ErrNoRows]. Of each split [Config.AtOnce] rows are in memory at a time, of parquet
 // one row group.
 func Write(ctx context.Context, dir, name string, cfg Config, chosen Chosen, source Source) (_ Manifest, err error) {
-	m := Manifest{For: name, Detail: cfg.Linear.Detail, Policy: chosen.Policy, Mix: chosen.Mix, Permutations: cfg.Permutations, Seed: cfg.Seed, Source: source}
+	m := Manifest{For: name, Detail: cfg.Linear.Detail, Parallel: cfg.Linear.Parallel, Policy: chosen.Policy, Mix: chosen.Mix, Permutations: cfg.Permutations, Seed: cfg.Seed, Source: source}
 	m.Source.Stores = slices.Clone(source.Stores)
 	for i := range m.Source.Stores {
 		m.Source.Stores[i].Runs.Setup = nil // paths of the machine that made the runs
