@@ -81,10 +81,11 @@ type Teacher struct {
 
 // Train says which student is trained, and where.
 type Train struct {
-	FromScratch string `yaml:"from_scratch"` // a size; or
-	Model       string `yaml:"model"`        // a checkpoint, or a name that transformers knows
-	Detail      string `yaml:"detail"`       // full, brief or raw
-	Template    string `yaml:"template"`     // chat template of the rows
+	FromScratch string `yaml:"from_scratch"`   // a size; or
+	Model       string `yaml:"model"`          // a checkpoint, or a name that transformers knows
+	Detail      string `yaml:"detail"`         // full, brief or raw
+	Parallel    bool   `yaml:"parallel_calls"` // what members did at once are parallel calls
+	Template    string `yaml:"template"`       // chat template of the rows
 	Preset      string `yaml:"preset"`
 	Seed        *int   `yaml:"seed"` // of training, if other than that of everything
 	// Optional lets the pipeline go on without a student where there is no

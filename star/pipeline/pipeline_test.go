@@ -308,6 +308,7 @@ func TestStages(t *testing.T) {
 		{"no filter", "source: a\nfilters: none", "", "export", "--all"},
 		{"gold first", "source: a", "", "export", "--selection $out/select/selection"},
 		{"a policy", "source: a\nfilters: p.yaml", "", "select", "--policy $config/p.yaml"},
+		{"parallel calls", "source: a\ntrain: {parallel_calls: true}", "", "export", "--detail brief --parallel-calls --template"},
 		{"another team", "source: a\nteam: t.yaml", "", "grpo", "--team $config/t.yaml"},
 		{"a large student", "source: a\ntrain: {model: Qwen/Qwen3-8B}", "", "sft", "--preset paper --seed 42 --model Qwen/Qwen3-8B"},
 		{"a model of the teacher", "source: a\nteacher: {model: 'openai:x', base_url: 'http://h/v1'}", "", "synth", "--model openai:x"},

@@ -196,6 +196,9 @@ func (p plan) selects() Stage {
 func (p plan) exports(without string) Stage {
 	s := Stage{Name: Export, Inputs: []string{runs, trainGold}, Outputs: []string{"sft"}}
 	told := []string{"--detail", p.Train.Told.Detail}
+	if p.Train.Told.Parallel {
+		told = append(told, "--parallel-calls")
+	}
 	if p.Train.Told.Template != "" {
 		told = append(told, "--template", p.Train.Told.Template)
 	}
