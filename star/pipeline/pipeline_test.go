@@ -378,3 +378,33 @@ func TestAblations(t *testing.T) {
 		}
 	}
 }
+
+// TestTheServersSettingsAreTheStages: a stage whose model server reads rankings
+// otherwise is asked again, and says why.
+func TestTheServersSettingsAreTheStages(t *testing.T) {
+	home, ran := t.TempDir(), 0
+	run := func(ranking string) (pipeline.Outcome, error) {
+		stage := pipeline.Stage{Name: "serve", Serves: "student", Ranking: ranking, Outputs: []string{"file"},
+			Commands: []pipeline.Command{{Args: []string{"synth"}}}}
+		all, err := pipeline.Run(t.Context(), []pipeline.Stage{stage}, pipeline.Config{Dir: filepath.Join(home, "out"), Home: home,
+			Do: func(_ context.Context, job pipeline.Job) error {
+				ran++
+				return os.WriteFile(filepath.Join(job.Folder, "file"), []byte(job.Ranking), 0o644)
+			}})
+		return all[0], err
+	}
+	for i, c := range []struct {
+		ranking string
+		ran     int
+		why     string
+	}{
+		{"free", 1, "it never ran"},
+		{"free", 1, "nothing has changed"},
+		{"first", 2, "the settings have changed: --ranking first"},
+	} {
+		o, err := run(c.ranking)
+		if err != nil || ran != c.ran || o.Why != c.why {
+			t.Errorf("%d: %s %s: %s, after %d runs, %v", i, o.Stage, o.Status, o.Why, ran, err)
+		}
+	}
+}

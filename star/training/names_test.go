@@ -36,3 +36,22 @@ func TestNamesAreTheTrainers(t *testing.T) {
 		}
 	}
 }
+
+// TestRankingsAreTheTrainers: likewise the ways to read a ranking.
+func TestRankingsAreTheTrainers(t *testing.T) {
+	text, err := os.ReadFile("../trainer/src/star_trainer/sample.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tuple := regexp.MustCompile(`(?m)^RANKINGS = \((.*)\)$`).FindSubmatch(text)
+	if tuple == nil {
+		t.Fatal("sample.py has no RANKINGS")
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`"(\w+)"`).FindAllSubmatch(tuple[1], -1) {
+		names = append(names, string(m[1]))
+	}
+	if !slices.Equal(names, training.Rankings()) {
+		t.Errorf("sample.py has %q, the command takes %q", names, training.Rankings())
+	}
+}
