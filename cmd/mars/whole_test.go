@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -116,8 +117,16 @@ func TestKilledAndResumed(t *testing.T) {
 	mars(t, "synth", "--data", "data", "--tasks", "tasks.jsonl", "--out", "whole.db")
 	want := seals(t, "whole.db")
 
+	// A provider takes its time: without it a fast machine is done before the first kill.
+	answers := server.New(builtin.New(builtin.Config{}), server.Config{Name: builtin.Name})
+	llm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(3 * time.Millisecond)
+		answers.ServeHTTP(w, r)
+	}))
+	defer llm.Close()
 	program := itself(t, dir, "mars")
-	args := []string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--out", "killed.db", "--concurrency", "4"}
+	args := []string{"synth", "--data", "data", "--tasks", "tasks.jsonl", "--out", "killed.db", "--concurrency", "4",
+		"--model", "openai:builtin", "--base-url", llm.URL + "/v1"}
 	killed := 0
 	for range 12 {
 		c := exec.Command(program, args...)
