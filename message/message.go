@@ -115,6 +115,15 @@ type Usage struct {
 	CachedTokens int `json:"cached_tokens,omitempty"` // of the input tokens, read from the provider's prompt cache
 }
 
+// Add adds what is known, which nil is not.
+func (u *Usage) Add(more *Usage) {
+	if more != nil {
+		u.InputTokens += more.InputTokens
+		u.OutputTokens += more.OutputTokens
+		u.CachedTokens += more.CachedTokens
+	}
+}
+
 // Fact reports whether the envelope is an outside fact: a model's reply, a
 // tool's result, the answer of an agent in another process.
 func (e Envelope) Fact() bool { return e.Meta.Digest != "" }

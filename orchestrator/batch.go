@@ -81,16 +81,8 @@ type Free struct {
 func (f *Free) add(g Free) {
 	f.Cached += g.Cached
 	f.Replayed += g.Replayed
-	addUsage(&f.CachedUsage, &g.CachedUsage)
-	addUsage(&f.Recalled, &g.Recalled)
-}
-
-func addUsage(sum, u *message.Usage) {
-	if u != nil {
-		sum.InputTokens += u.InputTokens
-		sum.OutputTokens += u.OutputTokens
-		sum.CachedTokens += u.CachedTokens
-	}
+	f.CachedUsage.Add(&g.CachedUsage)
+	f.Recalled.Add(&g.Recalled)
 }
 
 // BatchConfig says how a batch is run. The zero value makes one run of each
@@ -142,7 +134,7 @@ func (t *Totals) Add(e Event) {
 		t.Interrupted++
 	}
 	t.Calls += e.Calls
-	addUsage(&t.Usage, &e.Usage)
+	t.Usage.Add(&e.Usage)
 	t.Free.add(e.Free)
 }
 

@@ -32,7 +32,7 @@ func (m *Meter) Count(e *Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e.Calls += m.calls
-	addUsage(&e.Usage, &m.usage)
+	e.Usage.Add(&m.usage)
 	e.Free.add(m.free)
 }
 
@@ -68,13 +68,13 @@ func (m *Meter) count(e message.Envelope) {
 	switch asked := e.Meta.Model != ""; { // of a model, not of a tool
 	case m.recalled[e.ID] && asked:
 		m.free.Replayed++
-		addUsage(&m.free.Recalled, e.Meta.Usage)
+		m.free.Recalled.Add(e.Meta.Usage)
 	case m.recalled[e.ID]:
 	case e.Meta.Cached:
 		m.free.Cached++
-		addUsage(&m.free.CachedUsage, e.Meta.Usage)
+		m.free.CachedUsage.Add(e.Meta.Usage)
 	default:
 		m.calls++
-		addUsage(&m.usage, e.Meta.Usage)
+		m.usage.Add(e.Meta.Usage)
 	}
 }

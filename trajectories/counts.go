@@ -33,12 +33,31 @@ func Count(log []message.Envelope) Counts {
 				models[e.Meta.Model] = true
 			}
 		}
-		if u := e.Meta.Usage; u != nil {
-			c.Usage.InputTokens += u.InputTokens
-			c.Usage.OutputTokens += u.OutputTokens
-			c.Usage.CachedTokens += u.CachedTokens
-		}
+		c.Usage.Add(e.Meta.Usage)
 	}
 	c.Models = append([]string{}, slices.Sorted(maps.Keys(models))...)
 	return c
+}
+
+// Asked says what models were asked for a log: what a cache answered they were
+// not, and its usage is not in the sum.
+type Asked struct {
+	Calls, Cached int
+	Usage         message.Usage // of the calls, as far as providers told
+}
+
+// Ask counts what models were asked for a log.
+func Ask(log []message.Envelope) Asked {
+	var a Asked
+	for _, e := range log {
+		switch {
+		case !e.Fact() || e.Kind != (model.Output{}).Kind():
+		case e.Meta.Cached:
+			a.Cached++
+		default:
+			a.Calls++
+			a.Usage.Add(e.Meta.Usage)
+		}
+	}
+	return a
 }

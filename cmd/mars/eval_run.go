@@ -141,11 +141,11 @@ func parsePrices(list []string) (prices, error) {
 // expense is what a run cost: the time from its first message to its last,
 // unless it was started more than once; calls and tokens as far as providers
 // told; dollars where all models that were paid have a price. The built-in
-// teacher and what a cache answered cost nothing.
+// teacher costs nothing, and what a cache answered is no call.
 func (p prices) expense(t *trajectories.Trajectory) *eval.Expense {
-	counts := trajectories.Count(t.Log)
-	x := &eval.Expense{Calls: &counts.Calls}
-	if u := counts.Usage; u != (message.Usage{}) {
+	asked := trajectories.Ask(t.Log)
+	x := &eval.Expense{Calls: &asked.Calls}
+	if u := asked.Usage; u != (message.Usage{}) {
 		x.InputTokens, x.OutputTokens = &u.InputTokens, &u.OutputTokens
 	}
 	first, last := t.Log[0].Meta.Time, t.Log[0].Meta.Time

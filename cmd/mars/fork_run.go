@@ -102,9 +102,7 @@ func (r *forkReport) add(t orchestrator.Totals) {
 	r.Totals.Skipped += t.Skipped
 	r.Totals.Interrupted += t.Interrupted
 	r.Totals.Calls += t.Calls
-	r.Totals.Usage.InputTokens += t.Usage.InputTokens
-	r.Totals.Usage.OutputTokens += t.Usage.OutputTokens
-	r.Totals.Usage.CachedTokens += t.Usage.CachedTokens
+	r.Totals.Usage.Add(&t.Usage)
 }
 
 func writeForks(w io.Writer, r forkReport) {

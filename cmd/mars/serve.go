@@ -13,6 +13,7 @@ import (
 	"github.com/mars-rec/mars/graph/rank"
 	"github.com/mars-rec/mars/internal/guard"
 	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/model/cache"
 	"github.com/mars-rec/mars/orchestrator"
 	"github.com/mars-rec/mars/star"
 	"github.com/mars-rec/mars/star/service"
@@ -36,6 +37,8 @@ type serveFlags struct {
 	atOnce      int
 	perMinute   int
 	maxTokens   int
+	temperature float64
+	keep        time.Duration
 }
 
 // serveReport says where a student is served.
@@ -64,7 +67,10 @@ signals answers in its place, and the answer says so.
   /health  /metrics (Prometheus)  /openapi.json
 
 The model runs on a server of its own: vLLM, SGLang, transformers serve, or any
-other with OpenAI's API; builtin plays the student by fixed rules.
+other with OpenAI's API; builtin plays the student by fixed rules. At temperature
+0 it is asked the same once: with --detail brief all requests with as many
+candidates begin alike, so that plan and tool calls are known, and one call of
+the model answers.
 
 It listens on this machine only. --open allows another address; then name with
 --token-env an environment variable that holds the key that clients must send.
@@ -91,6 +97,8 @@ Requests from web pages of other origins are refused.`),
 	fl.IntVar(&f.atOnce, "at-once", 64, "requests worked on at once; more are told to come again")
 	fl.IntVar(&f.perMinute, "per-minute", 0, "requests a minute of each key; 0 is no bound")
 	fl.IntVar(&f.maxTokens, "max-tokens", 4096, "tokens of one reply at most")
+	fl.Float64Var(&f.temperature, "temperature", 0, "temperature of the student's replies; -1 is its server's own")
+	fl.DurationVar(&f.keep, "keep", 10*time.Minute, "at temperature 0, how long a reply is given again where the same is asked, before the model is asked anew; 0 keeps none")
 	return c
 }
 
@@ -100,6 +108,9 @@ func (a *app) serveStudent(c *cobra.Command, f serveFlags) (err error) {
 	}
 	if f.candidates < 2 || f.candidates > 100 || f.time <= 0 || f.atOnce < 1 || f.perMinute < 0 || f.maxTokens < 1 {
 		return usagef("--candidates must be 2 to 100, --time, --at-once and --max-tokens more than 0, --per-minute 0 or more")
+	}
+	if f.temperature < 0 && f.temperature != -1 || f.keep < 0 {
+		return usagef("--temperature is %g, --keep %s: want 0 or more, or -1 for the temperature of the server", f.temperature, f.keep)
 	}
 	access, err := f.access()
 	if err != nil {
@@ -178,13 +189,22 @@ func (f *serveFlags) recommenders(ctx context.Context, data *datasets.Dataset, c
 	if err != nil {
 		return closers, err
 	}
+	sampling := model.Sampling{MaxTokens: f.maxTokens}
+	if f.temperature >= 0 {
+		sampling.Temperature = &f.temperature
+	}
+	if f.temperature == 0 && f.keep > 0 {
+		if m, err = remembering(f.model, m, f.keep, cfg.Clock); err != nil {
+			return closers, err
+		}
+	}
 	detail, err := trajectories.ParseDetail(f.detail)
 	if err != nil {
 		return closers, usagef("--%w", err)
 	}
 	student := star.Student{
 		Model: m, Name: f.model, Tools: taught(team, named), Clock: cfg.Clock,
-		Sampling: model.Sampling{MaxTokens: f.maxTokens}, Config: star.Config{Form: formOf(team), Detail: detail},
+		Sampling: sampling, Config: star.Config{Form: formOf(team), Detail: detail},
 	}
 	cfg.Student = func(ctx context.Context, v tasks.View, hear func(model.Chunk)) (star.Answer, error) {
 		s := student
@@ -206,6 +226,16 @@ func (f *serveFlags) recommenders(ctx context.Context, data *datasets.Dataset, c
 		return teach(ctx, teacher, v)
 	}
 	return closers, nil
+}
+
+// remembering is the model, which is asked the same once in a while.
+func remembering(name string, m model.Model, keep time.Duration, now func() time.Time) (model.Model, error) {
+	const most = 1024 // replies; beginnings are few, and used all the time
+	shelf, err := cache.Memory(most, keep, now)
+	if err != nil {
+		return nil, err
+	}
+	return cache.New(shelf, cache.Config{}).Wrap(name, m), nil
 }
 
 // teach lets a team work on a view.

@@ -1,9 +1,18 @@
 package main
 
 import (
+	"context"
+	"net/http/httptest"
+	"path/filepath"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/mars-rec/mars/message/phase"
+	"github.com/mars-rec/mars/model"
+	"github.com/mars-rec/mars/model/modeltest"
+	"github.com/mars-rec/mars/model/openai/server"
 	"github.com/mars-rec/mars/star/client"
 	"github.com/mars-rec/mars/tasks"
 	"github.com/mars-rec/mars/trajectories"
@@ -76,4 +85,69 @@ func TestServeAnswersAsSynthRecords(t *testing.T) {
 
 func of(t tasks.Task) client.Request {
 	return client.Request{ID: t.ID, User: t.User, AsOf: &t.AsOf, Candidates: t.Candidates}
+}
+
+// shortStudent serves a student that is told in brief: it calls a tool, then ranks as the
+// tool does. It counts how often it is asked for the first.
+func shortStudent(t *testing.T, begun *atomic.Int64) string {
+	t.Helper()
+	all := tasks.Task{Candidates: make([]string, 20)}.Labels()
+	student := model.Func(func(_ context.Context, req model.Request) (model.Reply, error) {
+		last := req.Messages[len(req.Messages)-1]
+		if last.Role != model.ToolRole {
+			begun.Add(1)
+			return modeltest.Call("popularity", "{}"), nil
+		}
+		var labels []string
+		for _, told := range append(strings.Fields(last.Content), all...) {
+			label, _, _ := strings.Cut(told, ":")
+			if slices.Contains(all, label) && !slices.Contains(labels, label) {
+				labels = append(labels, label)
+			}
+		}
+		return modeltest.Say(phase.Write(phase.Reflection{Verdict: phase.Accept}) + "\n" + phase.Write(phase.Recommend{Ranking: labels})), nil
+	})
+	s := httptest.NewServer(server.New(student, server.Config{Name: "star"}))
+	t.Cleanup(s.Close)
+	return s.URL + "/v1"
+}
+
+// TestServeAsksTheSameOnce: told in brief, requests of as many candidates begin
+// alike, and the model hears of the beginning once; what is answered stays.
+func TestServeAsksTheSameOnce(t *testing.T) {
+	lean, err := filepath.Abs(filepath.Join("..", "..", "star", "trainer", "lean.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	smallWorld(t, "5")
+	var begun atomic.Int64
+	args := []string{"serve", "--data", "data", "--team", lean, "--model", "openai:star", "--base-url", shortStudent(t, &begun), "--detail", "brief"}
+	keeping, _ := serving(t, args...)
+	forgetting, _ := serving(t, append(args, "--keep", "0")...)
+	served, err := tasks.ReadFile("tasks.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, task := range served {
+		once, err := client.New(keeping, client.Config{}).Recommend(t.Context(), of(task))
+		if err != nil {
+			t.Fatal(err)
+		}
+		anew, err := client.New(forgetting, client.Config{}).Recommend(t.Context(), of(task))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(once.Ranking, anew.Ranking) || once.By != client.ByStudent {
+			t.Errorf("%s: %v by %s, and %v where nothing is kept", task.ID, once.Ranking, once.By, anew.Ranking)
+		}
+		if known := min(i, 1); once.CachedCalls != known || once.Calls != anew.Calls-known || anew.CachedCalls != 0 {
+			t.Errorf("%s: %d calls and %d cached, and %d and %d where nothing is kept", task.ID, once.Calls, once.CachedCalls, anew.Calls, anew.CachedCalls)
+		}
+	}
+	if n := int(begun.Load()); n != 1+len(served) {
+		t.Errorf("%d of the %d requests begin with a call of their own, want %d", n, 2*len(served), 1+len(served))
+	}
+	if code, _, said := marsExits(t, append(args, "--temperature", "-0.5")...); code != exitUsage {
+		t.Errorf("a temperature below 0: exit code %d, %s", code, said)
+	}
 }

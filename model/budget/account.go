@@ -27,9 +27,7 @@ func (c Charge) Tokens() int64 {
 
 func (c Charge) plus(d Charge) Charge {
 	c.Calls += d.Calls
-	c.Usage.InputTokens += d.Usage.InputTokens
-	c.Usage.OutputTokens += d.Usage.OutputTokens
-	c.Usage.CachedTokens += d.Usage.CachedTokens
+	c.Usage.Add(&d.Usage)
 	c.Unknown += d.Unknown
 	c.UnknownTokens += d.UnknownTokens
 	c.Cost = c.Cost.plus(d.Cost)

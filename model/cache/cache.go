@@ -5,12 +5,15 @@
 //	request      ├─ SHA-256 ──> reply, its hash, its size, when it was used last
 //	sample       ┘
 //
-// Replies stand in a file, see [Open], or on a [Shelf] that several machines share.
+// Replies stand in a file, see [Open], in [Memory], or on a [Shelf] that several
+// machines share.
 //
 // The key is all that a reply depends on: the name of the model, the request
 // ([model.Digest]: messages, tools, format, sampling and its seed), and which of
 // several draws of it this is. So the eight samples of a group stay eight: a team
 // gives each run a seed of its own, other callers give [model.Request] a Sample.
+// At temperature 0 nothing is drawn, so the seed is no part of the key: what runs
+// ask in the same words they ask once.
 //
 // It is strict. A file that is not such a cache is refused; a reply is kept only
 // if it is whole (not cut at a length, not empty); a kept reply that has changed
@@ -132,6 +135,9 @@ func told(reply model.Reply, req model.Request) model.Reply {
 }
 
 func keyOf(name string, req model.Request) Key {
+	if t := req.Sampling.Temperature; t != nil && *t == 0 {
+		req.Sampling.Seed = nil
+	}
 	return sha256.Sum256([]byte("reply/1\x00" + model.Digest(name, req) + "\x00" + strconv.Itoa(req.Sample)))
 }
 
@@ -207,11 +213,7 @@ func (c *Cache) get(ctx context.Context, k Key) (model.Reply, bool) {
 	}
 	c.count(func(n *Counts) {
 		n.Hits++
-		if u := r.Usage; u != nil {
-			n.Saved.InputTokens += u.InputTokens
-			n.Saved.OutputTokens += u.OutputTokens
-			n.Saved.CachedTokens += u.CachedTokens
-		}
+		n.Saved.Add(r.Usage)
 	})
 	return model.Reply{Message: r.Message, Finish: r.Finish, Model: r.Model, ID: r.ID, Usage: r.Usage, Attempts: 1, Cached: true}, true
 }

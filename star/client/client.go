@@ -64,6 +64,7 @@ type Answer struct {
 // Expense is what an answer cost. What is unknown is 0.
 type Expense struct {
 	Calls        int     `json:"calls" jsonschema:"of the model"`
+	CachedCalls  int     `json:"cached_calls" jsonschema:"not made, since the model had answered the same before; their tokens are not counted"`
 	ToolCalls    int     `json:"tool_calls"`
 	InputTokens  int     `json:"input_tokens"`
 	OutputTokens int     `json:"output_tokens"`

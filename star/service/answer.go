@@ -53,8 +53,9 @@ func (s *service) ask(r api.Request, q question, by string, whom Recommender, he
 	got, err := whom(ctx, q.view, hear)
 	var spent client.Expense
 	if got.Trajectory != nil {
-		c := trajectories.Count(got.Trajectory.Log)
-		spent = client.Expense{Calls: c.Calls, ToolCalls: c.Tools, InputTokens: c.Usage.InputTokens, OutputTokens: c.Usage.OutputTokens}
+		asked := trajectories.Ask(got.Trajectory.Log)
+		spent = client.Expense{Calls: asked.Calls, CachedCalls: asked.Cached, ToolCalls: trajectories.Count(got.Trajectory.Log).Tools,
+			InputTokens: asked.Usage.InputTokens, OutputTokens: asked.Usage.OutputTokens}
 	}
 	spent.Milliseconds = float64(s.cfg.Clock().Sub(start)) / float64(time.Millisecond)
 	if err != nil {

@@ -28,7 +28,7 @@ func newMetrics() *metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mars_request_seconds", Help: "Time of requests, by route.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}, []string{"route"}),
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mars_answers_total", Help: "Rankings, by who gave them: student or fallback."}, []string{"by"}),
-		calls:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mars_calls_total", Help: "Calls that answers took, of the model and of tools."}, []string{"of"}),
+		calls:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mars_calls_total", Help: "Calls that answers took, of the model and of tools, and those of the model that were cached."}, []string{"of"}),
 		tokens:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mars_tokens_total", Help: "Tokens of the student's model, as far as its server tells."}, []string{"direction"}),
 	}
 	m.registry.MustRegister(m.requests, m.seconds, m.answers, m.calls, m.tokens)
@@ -47,6 +47,7 @@ func (m *metrics) observe(route string, status int, took time.Duration) {
 func (m *metrics) answered(a client.Answer) {
 	m.answers.WithLabelValues(a.By).Inc()
 	m.calls.WithLabelValues("model").Add(float64(a.Calls))
+	m.calls.WithLabelValues("cached").Add(float64(a.CachedCalls))
 	m.calls.WithLabelValues("tool").Add(float64(a.ToolCalls))
 	m.tokens.WithLabelValues("input").Add(float64(a.InputTokens))
 	m.tokens.WithLabelValues("output").Add(float64(a.OutputTokens))

@@ -209,9 +209,7 @@ func (f *Follower) count() Overview {
 		}
 		o.Calls += k.calls
 		o.Tools += k.tools
-		o.Usage.InputTokens += k.usage.InputTokens
-		o.Usage.OutputTokens += k.usage.OutputTokens
-		o.Usage.CachedTokens += k.usage.CachedTokens
+		o.Usage.Add(&k.usage)
 	}
 	for cause, n := range failed {
 		cause.Runs = n

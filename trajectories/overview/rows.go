@@ -38,9 +38,7 @@ func (t table) add(name string, c call) {
 		t[name] = g
 	}
 	g.Calls++
-	g.Usage.InputTokens += c.usage.InputTokens
-	g.Usage.OutputTokens += c.usage.OutputTokens
-	g.Usage.CachedTokens += c.usage.CachedTokens
+	g.Usage.Add(&c.usage)
 	g.Retries += max(0, c.attempts-1)
 	if c.refused {
 		g.Refused++

@@ -46,7 +46,12 @@ def _answer(
     widest = max(len(t["candidates"]) for t in tasks)
 
     def greedy(prompts: list[list[int]], rooms: list[int]) -> list[list[int]]:
-        return sample.turns(model, tokenizer, prompts, rooms, config, sample.ranked(ranking, tokenizer, widest))
+        """What is asked alike is asked once: told in brief, tasks of as many candidates begin alike."""
+        asked = list(dict.fromkeys((tuple(p), r) for p, r in zip(prompts, rooms, strict=True)))
+        ids, room = [list(p) for p, _ in asked], [r for _, r in asked]
+        said = sample.turns(model, tokenizer, ids, room, config, sample.ranked(ranking, tokenizer, widest))
+        known = dict(zip(asked, said, strict=True))
+        return [known[tuple(p), r] for p, r in zip(prompts, rooms, strict=True)]
 
     began = time.monotonic()
     sums = {
