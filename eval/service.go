@@ -80,6 +80,9 @@ func (s *service) ask(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, errors.New("the fall-back answered: " + got.Why)
 	}
 	e := Expense{Calls: known(got.Calls), InputTokens: known(got.InputTokens), OutputTokens: known(got.OutputTokens)}
+	if got.CachedCalls > 0 {
+		e.Calls = &got.Calls // none is known too, where a cache answered all
+	}
 	if e == (Expense{}) {
 		return Answer{Ranking: got.Ranking}, nil
 	}

@@ -147,6 +147,11 @@ func TestServeAsksTheSameOnce(t *testing.T) {
 	if n := int(begun.Load()); n != 1+len(served) {
 		t.Errorf("%d of the %d requests begin with a call of their own, want %d", n, 2*len(served), 1+len(served))
 	}
+	// All of it is known by now, and mars eval says that no call was made.
+	row, _ := evaluated(t, "served="+keeping, "--gold", "gold.jsonl", "--data", "data").Groups[0].Tables[0].Row("served")
+	if calls := row.Expense.Calls; calls == nil || *calls != 0 {
+		t.Errorf("what is asked again takes calls: %v", row.Expense)
+	}
 	if code, _, said := marsExits(t, append(args, "--temperature", "-0.5")...); code != exitUsage {
 		t.Errorf("a temperature below 0: exit code %d, %s", code, said)
 	}
