@@ -244,12 +244,30 @@ func TestSeeds(t *testing.T) {
 	if table.Cases != 8 || table.Users != 2 || row.Seeds.Draws.Seeds != 2 || row.Seeds.Draws.SD != 0 {
 		t.Errorf("two draws of the same cases: %d cases, %d users, %+v", table.Cases, table.Users, row.Seeds.Draws)
 	}
+	switch all := r.Together; {
+	case all == nil || !slices.Equal(all.Sets, []string{"a", "b", "c"}) || len(all.Tables) != 1:
+		t.Errorf("all groups together: %+v", all)
+	default:
+		student, _ := all.Tables[0].Row("student")
+		if table := all.Tables[0]; table.Cases != 12 || table.Users != 2 || student.Value != 0.75 || student.Seeds.Draws != nil || len(table.Pairs) != 1 || all.Seeds() != 1 {
+			t.Errorf("twelve cases, of sets that differ in more than the seed: %+v", table)
+		}
+	}
 	if len(r.Notes) != 0 {
 		t.Errorf("both kinds of negatives are there: %v", r.Notes)
 	}
 	one := report(t, []eval.Set{{Name: "a", Cases: all, Recipe: recipe(gold.Uniform, 1)}}, []eval.System{asGiven()}, eval.Config{})
 	if len(one.Notes) != 1 || !strings.Contains(one.Notes[0], "only uniform negatives") {
 		t.Errorf("notes: %v", one.Notes)
+	}
+	if one.Together != nil {
+		t.Errorf("one group has no other beside it: %+v", one.Together)
+	}
+	second.Name, second.Sets = "uniform only", []string{"a"}
+	apart := report(t, []eval.Set{{Name: "a", Cases: all, Recipe: recipe(gold.Uniform, 1)}, {Name: "c", Cases: all, Recipe: recipe(gold.Popular, 1)}},
+		[]eval.System{asGiven(), first, second}, eval.Config{})
+	if apart.Together == nil || len(apart.Together.Tables[0].Rows) != 2 || len(apart.Groups[0].Tables[0].Rows) != 3 {
+		t.Errorf("who answers one group alone is not among those together: %+v", apart.Together)
 	}
 	first.Sets = []string{"a"}
 	if _, err := eval.Run(t.Context(), []eval.Set{{Name: "a", Cases: all, Recipe: recipe(gold.Uniform, 1)}, {Name: "b", Cases: all, Recipe: recipe(gold.Uniform, 2)}}, []eval.System{first}, eval.Config{}); err == nil || !strings.Contains(err.Error(), "b is missing") {

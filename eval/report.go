@@ -13,6 +13,9 @@ const ReportVersion = 1
 // All is the name of the table over all scenarios.
 const All = "all"
 
+// Together is the name of the group of all cases.
+const Together = "together"
+
 // Report is the results as data: what mars eval --json prints and results.json
 // holds.
 type Report struct {
@@ -27,7 +30,19 @@ type Report struct {
 	Users   int           `json:"users"`            //
 	Sets    []SetReport   `json:"sets"`
 	Groups  []GroupReport `json:"groups"`
-	Notes   []string      `json:"notes,omitempty"`
+	// Together has the cases of all groups in one table, and the systems that
+	// answer each of them; nil of one group, of groups with other pools or numbers
+	// of candidates, and where no two systems answer all.
+	Together *GroupReport `json:"together,omitempty"`
+	Notes    []string     `json:"notes,omitempty"`
+}
+
+// Everything returns the groups and, last, all of them together.
+func (r Report) Everything() []GroupReport {
+	if r.Together == nil {
+		return r.Groups
+	}
+	return append(slices.Clip(r.Groups), *r.Together)
 }
 
 // SetReport says which cases were measured.

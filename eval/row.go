@@ -97,7 +97,7 @@ func (c *cell) row(g Group, name string, value func(int) float64) Row {
 
 // seeds returns how far a system's runs, and the group's sets, lie apart.
 func (c *cell) seeds(g Group, name string, value func(int) float64) (out Seeds) {
-	if len(g.at) > 1 {
+	if g.Seeds() > 1 {
 		values := c.values(name, func(o Outcome) float64 { return value(o.Rank) })
 		out.Draws = c.overSets(g, func(k int) float64 { return values[k] })
 	}

@@ -26,7 +26,33 @@ type Group struct {
 	Candidates int      `json:"candidates,omitempty"`
 	Sets       []string `json:"sets"`
 
-	at []int // of the sets
+	at    []int // of the sets
+	mixed bool  // of several groups, so that the sets differ in more than their seed
+}
+
+// Seeds returns how many sets differ in their seed alone.
+func (g Group) Seeds() int {
+	if g.mixed {
+		return 1
+	}
+	return len(g.Sets)
+}
+
+// together is all groups as one, in which each case counts alike; none where
+// there is one group, or where their candidates are not drawn alike but for the
+// kind of negatives.
+func together(groups []Group) (Group, bool) {
+	all := Group{Name: Together, mixed: true}
+	for k, g := range groups {
+		if k == 0 {
+			all.Pool, all.Candidates = g.Pool, g.Candidates
+		}
+		if g.Pool != all.Pool || g.Candidates != all.Candidates {
+			return Group{}, false
+		}
+		all.Sets, all.at = append(all.Sets, g.Sets...), append(all.at, g.at...)
+	}
+	return all, len(groups) > 1
 }
 
 // Groups puts the sets together that have the same recipe but for the seed, in

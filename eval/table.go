@@ -61,6 +61,15 @@ func (r *Results) Report() (Report, error) {
 		}
 		report.Groups = append(report.Groups, gr)
 	}
+	if g, ok := together(r.groups); ok {
+		t, err := r.table(g, All, cfg, value)
+		if err != nil {
+			return Report{}, fmt.Errorf("eval: %s: %w", g.Name, err)
+		}
+		if len(t.Rows) > 1 {
+			report.Together = &GroupReport{Group: g, Tables: []Table{t}}
+		}
+	}
 	return report, nil
 }
 
@@ -138,7 +147,7 @@ func (r *Results) table(g Group, scenario string, cfg Config, value func(int) fl
 	var names []string
 	var values, orders [][]float64
 	for _, name := range systemNames(r.systems) {
-		if len(c.runs(name, g.at[0])) == 0 {
+		if slices.ContainsFunc(g.at, func(set int) bool { return len(c.runs(name, set)) == 0 }) {
 			continue // it does not answer this group
 		}
 		names = append(names, name)
@@ -189,7 +198,7 @@ func (c *cell) pairs(g Group, names []string, values [][]float64, drawn *stat.Re
 		for b := range names {
 			if against == "" && a < b || against == names[a] && a != b {
 				p := Pair{First: names[a], Second: names[b], Comparison: drawn.Compare(a, b)}
-				if len(g.at) > 1 {
+				if g.Seeds() > 1 {
 					p.Draws = c.overSets(g, func(k int) float64 { return values[a][k] - values[b][k] })
 				}
 				list = append(list, p)

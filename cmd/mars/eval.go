@@ -55,7 +55,7 @@ tasks. --weights adds the fusion with fitted weights.
 With one --gold and a run, the tasks are those of the first run. With several,
 the tasks are those beside each gold file, or given by as many --tasks; sets
 that differ in their seed alone are shown as one, and the kinds of negatives
-side by side. SET, a task file's name without .jsonl, tells for which of them a
+side by side, with a last table of all together. SET, a task file's name without .jsonl, tells for which of them a
 ranking file is where their ids are the same.
 
 --out writes the results as data: results.json with its schema, every case as

@@ -23,12 +23,12 @@ func writeEval(w io.Writer, r evalReport) {
 		}
 	}
 	undecided := false
-	for _, g := range r.Groups {
+	for _, g := range r.Everything() {
 		for _, t := range g.Tables {
 			if len(r.Groups) > 1 || len(g.Tables) > 1 || len(g.Sets) > 1 {
 				fmt.Fprintf(w, "\n%s, %s: %s cases of %s users", g.Name, t.Scenario, thousands(int64(t.Cases)), thousands(int64(t.Users)))
-				if len(g.Sets) > 1 {
-					fmt.Fprintf(w, ", %d seeds", len(g.Sets))
+				if g.Seeds() > 1 {
+					fmt.Fprintf(w, ", %d seeds", g.Seeds())
 				}
 				fmt.Fprintln(w)
 			}

@@ -115,7 +115,7 @@ func (g grid) without(text string) grid {
 // grids returns all tables of a report.
 func grids(r eval.Report) []grid {
 	var all []grid
-	for _, g := range r.Groups {
+	for _, g := range r.Everything() {
 		for _, t := range g.Tables {
 			all = append(all, quality(r, g, t))
 			if r.Against == "" && len(t.Pairs) > 0 {
@@ -137,8 +137,8 @@ func title(r eval.Report, g eval.GroupReport, t eval.Table) string {
 		scenario = "all scenarios"
 	}
 	text := fmt.Sprintf("%s, %s: %d cases of %d users", name, scenario, t.Cases, t.Users)
-	if len(g.Sets) > 1 {
-		text += fmt.Sprintf(", %d seeds", len(g.Sets))
+	if g.Seeds() > 1 {
+		text += fmt.Sprintf(", %d seeds", g.Seeds())
 	}
 	if r.Full {
 		text += ", full ranking"

@@ -189,7 +189,7 @@ func TestTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"### uniform negatives, all scenarios: 24 cases of 6 users, 2 seeds", "| student\\|50% \"x\" |", "“?”: the sample cannot tell", "seeds: runs", "0.5 s"} {
+	for _, want := range []string{"### uniform negatives, all scenarios: 24 cases of 6 users, 2 seeds", "### together, all scenarios: 36 cases of 6 users\n", "| student\\|50% \"x\" |", "“?”: the sample cannot tell", "seeds: runs", "0.5 s"} {
 		if !strings.Contains(string(markdown), want) {
 			t.Errorf("the Markdown lacks %q:\n%s", want, markdown)
 		}
@@ -203,8 +203,8 @@ func TestTables(t *testing.T) {
 			t.Errorf("the LaTeX lacks %q", want)
 		}
 	}
-	if n := strings.Count(string(latex), `\begin{tabular}`); n != strings.Count(string(latex), `\end{tabular}`) || n != 12 {
-		t.Errorf("%d tables in LaTeX, want 2 each of 6", n)
+	if n := strings.Count(string(latex), `\begin{tabular}`); n != strings.Count(string(latex), `\end{tabular}`) || n != 14 {
+		t.Errorf("%d tables in LaTeX, want 2 each of 6 and of all together", n)
 	}
 	r.Against, r.Groups[0].Tables[0].Pairs = "", r.Groups[0].Tables[0].Pairs[:1]
 	var b bytes.Buffer
