@@ -62,7 +62,7 @@ GRPO: dict[str, dict[str, Any]] = {
         "scale_rewards": "group",
     },
     "scratch": {
-        "learning_rate": 6e-5,
+        "learning_rate": 1.5e-5,
         "beta": 0.02,
         "temperature": 1.0,
         "num_generations": 8,
