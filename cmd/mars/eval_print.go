@@ -46,13 +46,13 @@ func writeTable(w io.Writer, r eval.Report, t eval.Table) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tw, "SYSTEM\tHR@1\tHR@3\tHR@5\tMEAN HR\tNDCG@10\tMRR\tVALID")
 	if r.Against != "" && len(t.Pairs) > 0 {
-		fmt.Fprintf(tw, "\t%s LEADS BY\tP\td\tSEES", shortened(r.Against, "FIRST", t))
+		fmt.Fprintf(tw, "\t%s LEADS BY\t%%\tP\td\tSEES", shortened(r.Against, "FIRST", t))
 	}
 	fmt.Fprintln(tw)
 	for _, row := range t.Rows {
 		fmt.Fprintf(tw, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%s", row.System, row.HR1, row.HR3, row.HR5, row.MeanHR, row.NDCG10, row.MRR, share(row.Form.Valid))
 		if p, ok := t.Pair(r.Against, row.System); ok {
-			fmt.Fprintf(tw, "\t%s\t%s\t%+.2f\t%s", lead(p), probability(p.Holm), p.Effect, sees(p))
+			fmt.Fprintf(tw, "\t%s\t%s\t%s\t%+.2f\t%s", lead(p), relative(p), probability(p.Holm), p.Effect, sees(p))
 		}
 		fmt.Fprintln(tw)
 	}
@@ -61,9 +61,9 @@ func writeTable(w io.Writer, r eval.Report, t eval.Table) {
 		return
 	}
 	fmt.Fprintln(w)
-	fmt.Fprintln(tw, "FIRST\tSECOND\tFIRST LEADS BY\tP\td\tSEES")
+	fmt.Fprintln(tw, "FIRST\tSECOND\tFIRST LEADS BY\t%\tP\td\tSEES")
 	for _, p := range t.Pairs {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%+.2f\t%s\n", p.First, p.Second, lead(p), probability(p.Holm), p.Effect, sees(p))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%+.2f\t%s\n", p.First, p.Second, lead(p), relative(p), probability(p.Holm), p.Effect, sees(p))
 	}
 	tw.Flush()
 }
@@ -85,6 +85,14 @@ func lead(p eval.Pair) string {
 		text += " ?"
 	}
 	return text
+}
+
+// relative is a lead in percent of what it is over.
+func relative(p eval.Pair) string {
+	if p.Relative == nil {
+		return ""
+	}
+	return fmt.Sprintf("%+.1f%%", 100*p.Relative.Lead)
 }
 
 // sees is the least lead that the sample shows; nothing where the two never
@@ -116,7 +124,7 @@ func writeFootnotes(w io.Writer, r eval.Report, undecided bool) {
 	}
 	if pairs > 0 {
 		fmt.Fprintf(w, "The lead is in %s, with its 95%% interval, paired by case and clustered by user; P is of sign flips by user, Holm-corrected\n", measureName(r.Measure))
-		fmt.Fprintln(w, "within the table; d is the effect size over users; SEES is the least lead that such a sample shows with 80% power.")
+		fmt.Fprintln(w, "within the table; % is the lead as a share of what it is over; d is the effect size over users; SEES is the least lead that such a sample shows with 80% power.")
 	}
 	if undecided {
 		fmt.Fprintln(w, "?: the sample cannot tell this from no difference.")

@@ -23,7 +23,7 @@ type grid struct {
 func quality(r eval.Report, g eval.GroupReport, t eval.Table) grid {
 	out := grid{title: title(r, g, t), columns: []string{"system", "HR@1", "HR@3", "HR@5", "mean HR", "NDCG@10", "MRR", r.Measure + ", 95%"}}
 	if r.Against != "" && len(t.Pairs) > 0 {
-		out.columns = append(out.columns, r.Against+" leads by", "p", "d", "sees")
+		out.columns = append(out.columns, r.Against+" leads by", "in %", "p", "d", "sees")
 	}
 	undecided := false
 	var figures [][]float64
@@ -36,7 +36,7 @@ func quality(r eval.Report, g eval.GroupReport, t eval.Table) grid {
 		}
 		cells = append(cells, interval(row.Value, row.Low, row.High, false))
 		if p, ok := t.Pair(r.Against, row.System); ok {
-			cells = append(cells, lead(p), probability(p.Holm), fmt.Sprintf("%+.2f", p.Effect), sees(p))
+			cells = append(cells, lead(p), relative(p), probability(p.Holm), fmt.Sprintf("%+.2f", p.Effect), sees(p))
 			undecided = undecided || p.Verdict == stat.Undecided
 		}
 		for len(cells) < len(out.columns) {
@@ -52,7 +52,7 @@ func quality(r eval.Report, g eval.GroupReport, t eval.Table) grid {
 		out.best = append(out.best, best)
 	}
 	if r.Against != "" && len(t.Pairs) > 0 {
-		out.notes = append(out.notes, fmt.Sprintf("The lead is in %s: paired by case, 95%% interval by bootstrap over users (%d samples), p by sign flips of users, Holm-corrected within the table; d is the paired effect size over users; “sees” is the least lead that such a sample shows with 80%% power.", r.Measure, r.Rounds))
+		out.notes = append(out.notes, fmt.Sprintf("The lead is in %s: paired by case, 95%% interval by bootstrap over users (%d samples), p by sign flips of users, Holm-corrected within the table; “in %%” is the lead as a share of what it is over; d is the paired effect size over users; “sees” is the least lead that such a sample shows with 80%% power.", r.Measure, r.Rounds))
 	}
 	if undecided {
 		out.notes = append(out.notes, "“?”: the sample cannot tell this from no difference.")
@@ -62,9 +62,9 @@ func quality(r eval.Report, g eval.GroupReport, t eval.Table) grid {
 
 // pairs is the table of all comparisons, where any two are compared.
 func pairs(r eval.Report, g eval.GroupReport, t eval.Table) grid {
-	out := grid{title: title(r, g, t) + ": any two", columns: []string{"first", "second", "first leads by", "p", "d", "sees"}}
+	out := grid{title: title(r, g, t) + ": any two", columns: []string{"first", "second", "first leads by", "in %", "p", "d", "sees"}}
 	for _, p := range t.Pairs {
-		out.rows = append(out.rows, []string{p.First, p.Second, lead(p), probability(p.Holm), fmt.Sprintf("%+.2f", p.Effect), sees(p)})
+		out.rows = append(out.rows, []string{p.First, p.Second, lead(p), relative(p), probability(p.Holm), fmt.Sprintf("%+.2f", p.Effect), sees(p)})
 	}
 	out.notes = []string{fmt.Sprintf("In %s; p is Holm-corrected for all %d comparisons of the table.", r.Measure, len(t.Pairs))}
 	return out
@@ -171,6 +171,19 @@ func lead(p eval.Pair) string {
 		text += " ?"
 	}
 	return text
+}
+
+// relative is a lead in percent of what it is over.
+func relative(p eval.Pair) string {
+	r := p.Relative
+	if r == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s [%s, %s]", signedPercent(r.Lead), signedPercent(r.Low), signedPercent(r.High))
+}
+
+func signedPercent(x float64) string {
+	return strings.Replace(fmt.Sprintf("%+.1f%%", 100*x), "-", "−", 1)
 }
 
 // sees is empty where the two never differ, which tells nothing about what the

@@ -41,6 +41,16 @@ type Comparison struct {
 	Detectable float64 `json:"detectable"`     // the least difference that such a sample shows with 80% power
 	Verdict    Verdict `json:"verdict"`        // by the corrected p
 	Error      float64 `json:"standard_error"` // of the difference, clusters being drawn
+	// Relative is the difference as a share of the second's mean; nil where that
+	// mean is not above 0, in the sample or in one drawn from it.
+	Relative *Relative `json:"relative,omitempty"`
+}
+
+// Relative is a difference as a share of what it is above: 0.087 is 8.7% more.
+type Relative struct {
+	Lead float64 `json:"lead"`
+	Low  float64 `json:"low"` // of the 95% bootstrap interval, drawn together with that of the difference
+	High float64 `json:"high"`
 }
 
 // Compare compares two systems of a panel: the bootstrap interval of the
@@ -53,6 +63,7 @@ func (r *Resampled) Compare(a, b int) Comparison {
 	c := Comparison{Cases: r.total, Clusters: len(r.cases), Difference: r.means[a] - r.means[b]}
 	difference := func(round []float64) float64 { return round[a] - round[b] }
 	c.Low, c.High = r.interval(difference)
+	c.Relative = r.relative(a, b)
 	// Rounding must not make the observed flip smaller than itself.
 	observed := math.Abs(c.Difference)*float64(r.total) - 1e-9*float64(r.total)
 	extreme, flips := 0, 0
@@ -73,6 +84,20 @@ func (r *Resampled) Compare(a, b int) Comparison {
 	}
 	c.decide(c.P)
 	return c
+}
+
+// relative is the lead of the first as a share of the second's mean.
+func (r *Resampled) relative(a, b int) *Relative {
+	least := r.means[b]
+	for round := range slices.Chunk(r.drawn, r.systems) {
+		least = min(least, round[b])
+	}
+	if least <= 0 {
+		return nil
+	}
+	out := &Relative{Lead: r.means[a]/r.means[b] - 1}
+	out.Low, out.High = r.interval(func(round []float64) float64 { return round[a]/round[b] - 1 })
+	return out
 }
 
 // decide sets the corrected p and what follows from it.

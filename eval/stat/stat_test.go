@@ -74,6 +74,29 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestRelative: a lead as a share of what it is over, by hand where it is the
+// same in every sample, and none where there is nothing to be above.
+func TestRelative(t *testing.T) {
+	second := []float64{1, 2, 3, 4, 5, 6}
+	first := make([]float64, len(second))
+	for k, x := range second {
+		first[k] = 1.25 * x
+	}
+	got := compare(t, first, second, nil).Relative
+	if got == nil || !near(got.Lead, 0.25) || !near(got.Low, 0.25) || !near(got.High, 0.25) {
+		t.Errorf("a quarter more in each case: %+v", got)
+	}
+	a, b, users := sixty()
+	c := compare(t, a, append([]float64{1}, b[1:]...), users)
+	if c.Relative != nil {
+		t.Errorf("a sample without the only hit has nothing to be above: %+v", c.Relative)
+	}
+	uneven := compare(t, []float64{3, 2, 4, 4, 7, 5}, second, nil).Relative
+	if uneven == nil || !near(uneven.Lead, 25./21-1) || uneven.Low >= uneven.Lead || uneven.High <= uneven.Lead {
+		t.Errorf("four twenty-firsts: %+v", uneven)
+	}
+}
+
 // TestWorkersChangeNothing: every figure of a panel is the same with any number
 // of them.
 func TestWorkersChangeNothing(t *testing.T) {
